@@ -1,0 +1,108 @@
+/* One get or put as the node works on it, Dynamo 4.5: what the front end asks and what it is told.
+ *
+ * The structure is borrowed from a pool by a session, filled, given to node_request() and returned to the session by
+ * request->done. Everything that the answer points to lives until request_finish(). */
+#ifndef COORDINATOR_REQUEST_H
+#define COORDINATOR_REQUEST_H
+
+#include "base/arena.h"
+#include "base/blob.h"
+#include "base/bytes.h"
+#include "base/queue.h"
+#include "ring/bucket.h"
+#include "storage/store.h"
+#include "version/object.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { REQUEST_KEY_MAX = 250 };
+
+enum request_kind {
+    REQUEST_GET, /* read; with touch, vivify or recache also changes expiry and marks */
+    REQUEST_SET, /* with has_token: cas */
+    REQUEST_ADD,
+    REQUEST_REPLACE,
+    REQUEST_APPEND,
+    REQUEST_PREPEND,
+    REQUEST_INCR,
+    REQUEST_DECR,
+    REQUEST_DELETE, /* with invalidate: mark stale instead */
+    REQUEST_TOUCH,
+    REQUEST_FLUSH /* flush_all; no key */
+};
+
+enum request_status {
+    REQUEST_OK,          /* found, stored, deleted, touched, flushed */
+    REQUEST_MISS,        /* no such key (NOT_FOUND) */
+    REQUEST_NOT_STORED,  /* add on a present key, replace and append on a missing one, append past the limit */
+    REQUEST_EXISTS,      /* the token does not match */
+    REQUEST_NON_NUMERIC, /* incr and decr */
+    REQUEST_TOO_LARGE,   /* the object with all its siblings would pass the limit */
+    REQUEST_NO_MEMORY,   /* no space in log, map, disk or memory: nothing was changed */
+    REQUEST_FAILED       /* outcome unknown or unreadable: SERVER_ERROR with request->failure */
+};
+
+struct request;
+typedef void request_done(struct request *);
+
+struct request {
+    struct queue_node link; /* the session's */
+
+    /* What is asked. */
+    enum request_kind kind;
+    uint16_t key_len;
+    bool claims;     /* GET by meta: of several readers of a stale item one is told `won` */
+    bool peek;       /* GET: does not count as a use of the item (meta u) */
+    bool has_token;  /* writes: compare first */
+    bool has_expiry; /* GET: touch to expiry_ms; DELETE with invalidate: set expiry_ms */
+    bool invalidate; /* DELETE: mark stale; SET with has_token: on a mismatch store as stale */
+    bool create;     /* INCR, DECR: make the key with `initial` and expiry_ms when missing */
+    bool vivify;     /* GET: make an empty item with vivify_expiry_ms when missing */
+    bool recache;    /* GET: win when less than recache_ttl_s are left */
+    uint32_t flags;
+    uint64_t expiry_ms; /* absolute, 0 never (exptime_to_expiry_ms) */
+    uint64_t vivify_expiry_ms;
+    uint64_t recache_ttl_s;
+    uint64_t token;
+    uint64_t delta, initial;
+    int64_t flush_exptime; /* FLUSH: as sent; 0 at once */
+    struct bytes value;    /* valid until done; the session may move the bytes between calls, so read it anew */
+    request_done *done;    /* called from node_settle, never from node_request */
+    void *owner;           /* the asker's own */
+
+    /* What is answered; valid from done until request_finish. */
+    enum request_status status;
+    const char *failure;            /* REQUEST_FAILED: static, without "SERVER_ERROR" */
+    const struct bucket *bucket;    /* the key's */
+    const struct version *versions; /* GET: the visible ones, newest first; into record */
+    uint32_t version_count;
+    struct blob *record;       /* what versions point into */
+    uint64_t number;           /* INCR, DECR */
+    uint64_t written_token;    /* writes: the token of the result */
+    bool fetched_before;       /* GET */
+    uint32_t idle_s;           /* GET */
+    bool won, stale, win_sent; /* GET with claims: W, X, Z */
+
+    /* The coordinator's own. */
+    struct store_op op;
+    struct instant started;
+    struct coordinator *coordinator;
+    struct version version_one;   /* versions points here when there is just one */
+    struct version *version_many; /* malloc'd when there are more */
+    uint8_t key[REQUEST_KEY_MAX];
+};
+
+static inline struct bytes request_key(const struct request *request)
+{
+    return bytes_of(request->key, request->key_len);
+}
+
+/* A request without any option for a key of 0 .. REQUEST_KEY_MAX bytes (0 for REQUEST_FLUSH only). Does not touch the
+ * rest of the key buffer. */
+void request_init(struct request *request, enum request_kind kind, struct bytes key, request_done *done, void *owner);
+
+/* Gives back what the answer holds. After it the structure may be reused. */
+void request_finish(struct request *request);
+
+#endif

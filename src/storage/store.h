@@ -1,0 +1,189 @@
+/* The local store, Dynamo 5 with [R15]: an object buffer, a mapped log and a checkpoint engine.
+ *
+ * A read looks into the buffer, then into the engine. An update runs a pure function on the newest record
+ * under the lock of the key's stripe, appends the result to the calling loop's log and leaves it dirty in the
+ * buffer. The storage thread writes dirty records in key order to the engine in bounded batches and then
+ * recycles the log. Start-up replays the log by merge.
+ *
+ *   loop threads:    store_submit, store_next_done
+ *   storage thread:  store_checkpoint_slice, store_scan
+ *   sync thread:     store_sync
+ *
+ * A volatile store (engine `memory`) has neither log nor engine; it evicts least recently used records. */
+#ifndef STORAGE_STORE_H
+#define STORAGE_STORE_H
+
+#include "base/blob.h"
+#include "base/bytes.h"
+#include "base/instant.h"
+#include "base/queue.h"
+#include "ring/bucket.h"
+#include "storage/disk.h"
+#include "storage/engine.h"
+#include "storage/lock.h"
+#include "version/hybrid.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum store_kind { STORE_READ, STORE_UPDATE };
+
+enum store_status {
+    STORE_OK,        /* read: op->record is the record; update: replaced or erased, at the promised durability */
+    STORE_ABSENT,    /* read: no record */
+    STORE_UNCHANGED, /* update: apply said STORE_KEEP */
+    STORE_FULL,      /* update: no space in log, map or disk, or no memory; the key is untouched */
+    STORE_CORRUPT,   /* the record failed its checksum; it is not served and not overwritten blindly */
+    STORE_IO         /* the engine could not read */
+};
+
+/* What an update's function wants done with the record. */
+enum store_verdict { STORE_KEEP, STORE_REPLACE, STORE_ERASE };
+
+struct store_op;
+
+/* Where an update's function puts its new record. */
+struct store_draft {
+    struct blob *record; /* set by store_draft_alloc */
+};
+
+/* Room for a new record of `len` bytes, to be filled before the function returns STORE_REPLACE. NULL without
+ * memory: return STORE_KEEP then and remember why. Called at most once in a call of the function. */
+uint8_t *store_draft_alloc(struct store_draft *draft, size_t len);
+
+/* Pure; runs under the stripe's lock on the newest record (`current`, empty when there is none). It may be
+ * called again for the same op (after waiting for space) and must then start afresh. */
+typedef enum store_verdict store_apply(struct store_op *op, struct bytes current, struct store_draft *draft);
+
+/* One operation, embedded in whoever waits for it. The store borrows it from store_submit until
+ * store_next_done returns it; key and whatever apply reads must stay readable so long. */
+struct store_op {
+    struct queue_node link; /* the store's */
+    enum store_kind kind;
+    enum durability durability; /* update */
+    bool peek;                  /* read: do not count as a use of the record */
+    bool uses_reserve;          /* update: may use the reserved space (deletes, sweeps) */
+    uint16_t partition;
+    uint32_t hash;      /* hash_of_key(key) */
+    struct bytes key;   /* the client's key, 1..250 bytes; empty for a record of the node itself */
+    store_apply *apply; /* update */
+
+    /* Results. */
+    enum store_status status;
+    bool fetched_before;   /* the record had been read since it came into the buffer */
+    uint32_t idle_s;       /* seconds since its last use, 0 when unknown */
+    struct blob *record;   /* read: a reference that the op's owner releases; NULL otherwise */
+    uint64_t log_position; /* the store's */
+};
+
+struct store_limits {
+    uint64_t memory_bytes;      /* -m: all objects in the buffer, dirty and recently used */
+    uint64_t dirty_bytes;       /* most bytes not yet checkpointed; beyond, updates wait */
+    uint64_t log_segment_bytes; /* of one segment file */
+    uint64_t log_bytes;         /* all segments together; beyond, updates wait for a checkpoint */
+    uint64_t checkpoint_bytes;  /* dirty bytes that start a checkpoint */
+    uint32_t checkpoint_age_ms; /* age of the oldest dirty record that starts one */
+    uint32_t batch_records;     /* most records in one engine batch */
+    uint64_t batch_bytes;
+    uint32_t stripes; /* a power of two */
+    bool evict;       /* volatile stores: false answers STORE_FULL instead of evicting (-M) */
+};
+
+/* The documented defaults. */
+struct store_limits store_limits_default(void);
+
+/* What the store asks of its surroundings. */
+struct store_ports {
+    struct disk *disk;     /* NULL: volatile */
+    struct engine *engine; /* NULL: volatile */
+    const struct lock_ops *locks;
+    /* Loop `loop` has completions (store_next_done). Called by the storage and the sync thread, and by the loop itself
+     * never. */
+    void (*wake_loop)(void *host, unsigned loop);
+    /* store_checkpoint_slice or store_sync has work. Any thread; cheap; may be called often. */
+    void (*wake_storage)(void *host);
+    void (*wake_sync)(void *host);
+    /* Something an operator should know; `text` is a whole sentence with what, where and what to do. */
+    void (*report)(void *host, const char *text);
+    void *host;
+};
+
+struct store;      /* shared by all loops */
+struct store_loop; /* one loop's side of it */
+
+enum store_open_status { STORE_OPEN_OK, STORE_OPEN_FAILED /* report() said why */ };
+
+/* What start-up found. */
+struct store_recovery {
+    bool clean; /* the last stop was clean: nothing to replay */
+    uint64_t replayed_records, replayed_bytes;
+    uint64_t torn_records; /* tails of segments that had not been completed: never acknowledged */
+    hybrid_time newest;    /* the highest hybrid time found anywhere */
+};
+
+/* Opens the store for `loops` loops (numbers 0 .. loops - 1; the engine has as many readers), replays the log
+ * and checkpoints what it replayed. Blocks; before any other thread. */
+enum store_open_status store_open(struct store **store, const struct store_limits *limits,
+                                  const struct store_ports *ports, unsigned loops, struct store_recovery *found);
+
+/* Checkpoints everything, writes the clean-stop mark with `newest` (the hybrid clock) and frees the store. All
+ * other threads have ended. The engine and the disk stay the caller's. */
+void store_close(struct store *store, hybrid_time newest);
+/* Frees without writing anything: for tests that crash. */
+void store_abandon(struct store *store);
+
+struct store_loop *store_loop_of(struct store *store, unsigned loop);
+
+/* Takes the op; never calls back. It is returned by a later store_next_done of the same loop, often by the very next.
+ */
+void store_submit(struct store_loop *loop, struct instant now, struct store_op *op);
+
+/* A finished op, or NULL. */
+struct store_op *store_next_done(struct store_loop *loop, struct instant now);
+
+/* One bounded slice of checkpointing. Returns the milliseconds after which it wants to be called again
+ * without a wake-up (0: at once). `newest`: the hybrid clock, kept with the checkpoint. */
+uint32_t store_checkpoint_slice(struct store *store, struct instant now, hybrid_time newest);
+
+/* Makes the log durable up to what was appended before the call, completes the waiting `synced` ops. Blocks. */
+void store_sync(struct store *store);
+
+/* Where a scan stands; zero-initialise to begin. */
+struct store_cursor {
+    uint8_t key[2 + 250];
+    uint16_t key_len;
+    uint32_t stripe;
+    uint64_t passes; /* complete passes so far */
+};
+
+/* A record met by a scan (it may be older than the buffered one: check again under update). */
+typedef void store_visit(void *context, uint16_t partition, struct bytes key, struct bytes record);
+
+/* Visits the next up to `max` records, as loop `loop`; after the last record the cursor starts over and the call
+ * returns early. Returns how many were visited. */
+size_t store_scan(struct store *store, struct store_loop *loop, struct store_cursor *cursor, size_t max,
+                  store_visit *visit, void *context);
+
+/* Named values that belong to the node, kept with the checkpoint (identity, flush time ...). The write is synced when
+ * it returns true. Storage thread, or before the threads start. A volatile store forgets them. */
+bool store_put_meta(struct store *store, const char *name, struct bytes value);
+/* A blob that the caller releases, or NULL. */
+struct blob *store_read_meta(struct store *store, const char *name);
+
+struct store_stats {
+    uint64_t records_buffered, bytes_buffered; /* footprint of the buffer */
+    uint64_t records_dirty, bytes_dirty;
+    uint64_t buffer_hits, buffer_misses; /* of reads and updates */
+    uint64_t engine_reads, evictions, evicted_unfetched, reclaimed;
+    uint64_t checkpoints, checkpointed_records, checkpoint_failures;
+    uint64_t log_appended_bytes, log_segments, log_bytes, log_syncs;
+    uint64_t updates_waited; /* updates that had to wait for space */
+    uint64_t corrupt_records, io_errors, full_errors;
+    bool has_engine;
+    struct engine_usage engine;
+};
+
+/* A snapshot of the counters; any thread. */
+void store_stats(struct store *store, struct store_stats *out);
+
+#endif
