@@ -61,15 +61,14 @@ struct request {
     bool vivify;     /* GET: make an empty item with vivify_expiry_ms when missing */
     bool recache;    /* GET: win when less than recache_ttl_s are left */
     uint32_t flags;
-    uint64_t expiry_ms; /* absolute, 0 never (exptime_to_expiry_ms) */
+    uint64_t expiry_ms; /* absolute, 0 never (exptime_to_expiry_ms); FLUSH: from when, 0 at once */
     uint64_t vivify_expiry_ms;
     uint64_t recache_ttl_s;
     uint64_t token;
     uint64_t delta, initial;
-    int64_t flush_exptime; /* FLUSH: as sent; 0 at once */
-    struct bytes value;    /* valid until done; the session may move the bytes between calls, so read it anew */
-    request_done *done;    /* called from node_settle, never from node_request */
-    void *owner;           /* the asker's own */
+    struct bytes value; /* valid until done; the session may move the bytes between calls, so read it anew */
+    request_done *done; /* called from node_settle, never from node_request */
+    void *owner;        /* the asker's own */
 
     /* What is answered; valid from done until request_finish. */
     enum request_status status;
@@ -83,6 +82,7 @@ struct request {
     bool fetched_before;       /* GET */
     uint32_t idle_s;           /* GET */
     bool won, stale, win_sent; /* GET with claims: W, X, Z */
+    bool expired, flushed;     /* GET: why it is a miss, when it is for one of these */
 
     /* The coordinator's own. */
     struct store_op op;

@@ -14,6 +14,7 @@
 
 /* What all loops of a process share: ring view, buckets, hybrid clock, births, tokens, flush times. */
 struct node_shared;
+struct sweep;
 
 struct node_settings {
     const char *name;            /* of the node in the ring */
@@ -27,7 +28,8 @@ struct node_settings {
 };
 
 /* `newest`: the highest hybrid time that start-up found. NULL when the settings are impossible. */
-struct node_shared *node_shared_new(const struct node_settings *settings, struct store *store, hybrid_time newest);
+struct node_shared *node_shared_new(const struct node_settings *settings, struct store *store,
+                                    const struct lock_ops *locks, hybrid_time newest);
 void node_shared_free(struct node_shared *shared);
 
 /* New bucket settings (SIGHUP); copied, swapped whole. Old ones stay until node_shared_free for requests on their
@@ -38,11 +40,15 @@ struct node {
     struct node_shared *shared;
     struct store_loop *store;
     struct coordinator coordinator;
+    struct sweep *sweep; /* of the background loop; NULL until its first slice */
 };
 
 /* `store` is this loop's side of the store. */
 void node_init(struct node *node, struct node_shared *shared, struct store_loop *store);
 void node_close(struct node *node);
+
+/* Takes over what an earlier run left in the store (the flush times). Once, on any one node, before the loops start. */
+void node_load(struct node *node, struct instant now);
 
 /* Starts a request. The node borrows it until request->done, which is never called from within. */
 void node_request(struct node *node, struct instant now, struct request *request);

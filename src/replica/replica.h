@@ -1,10 +1,10 @@
-/* One copy of the data on this node: reading, writing, tombstones and expiry of single records, Dynamo 5 with
- * [R1]-[R8]. Pure functions over encoded records, run by the store under the key's stripe. */
+/* One copy of the data on this node, Dynamo 5 with [R1]-[R8]: what a version is worth at present.
+ *
+ * The functions of this room are pure and work on single objects; the store runs them under the key's stripe. */
 #ifndef REPLICA_REPLICA_H
 #define REPLICA_REPLICA_H
 
 #include "base/instant.h"
-#include "ring/bucket.h"
 #include "version/hybrid.h"
 #include "version/object.h"
 
@@ -12,29 +12,54 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { REPLICA_PAIRS_KEPT = 10 }; /* context pairs up to which nothing is pruned (the paper's 10) [R4] */
+
 /* Shared by all loops of a process. */
 struct replica {
     uint32_t node;
     uint64_t incarnation;
-    _Atomic uint64_t births; /* the last one drawn */
+    _Atomic uint64_t births; /* the last one drawn [R1] */
     struct hybrid_clock clock;
-    _Atomic hybrid_time flushed;       /* versions written at or before are dead, for ever [R7] */
-    _Atomic hybrid_time flush_pending; /* a delayed flush_all, 0: none */
-    uint64_t grace_ms;
-    uint64_t value_max, object_max;
+    _Atomic hybrid_time flushed;       /* versions written at or before it are dead, for ever [R7] */
+    _Atomic hybrid_time flush_pending; /* of a delayed flush_all, 0: none */
+    uint64_t grace_ms;                 /* how long the dead are kept; 0 where nobody can bring them back */
+    uint64_t value_max, object_max;    /* bytes of one value, of a whole record */
 };
 
+/* `newest`: the highest hybrid time known from the data directory. */
 void replica_init(struct replica *replica, uint32_t node, uint64_t incarnation, hybrid_time newest);
 
-/* The present for judging versions. */
+/* What judging a version needs to know of the present. */
 struct replica_present {
     uint64_t now_ms;     /* hybrid */
     hybrid_time flushed; /* a pending flush that is due counts */
 };
+
 struct replica_present replica_present_at(struct replica *replica, struct instant now);
 
-/* Why a version is not shown. */
+/* Whether a version is shown, or why not. */
 enum replica_sight { SIGHT_VISIBLE, SIGHT_DELETED, SIGHT_EXPIRED, SIGHT_FLUSHED };
 enum replica_sight replica_sight_of(const struct version *version, const struct replica_present *present);
+
+/* The newest version when it is visible, else NULL: a newer tombstone hides what is beside it [R6]. */
+const struct version *replica_shown(const struct object *object, const struct replica_present *present);
+
+/* The horizon of a ring of one: all members are up and no hint is under way, so it is the present less the grace [R3].
+ */
+hybrid_time replica_horizon(const struct replica *replica, const struct replica_present *present);
+
+/* Nothing but invisible versions at or before the horizon: the object may be freed without a message [R3]. */
+bool replica_is_freeable(const struct object *object, const struct replica_present *present, hybrid_time horizon);
+
+/* Turns versions that expired (or were flushed) at or before the horizon into tombstones under their dots [R5].
+ * In place; returns whether any was. */
+bool replica_drop_expired_bytes(struct object *object, const struct replica_present *present, hybrid_time horizon);
+
+/* Raises the flush registers; they never go back. `pending` replaces the pending one (the last issued wins) [R7]. */
+void replica_flush(struct replica *replica, hybrid_time flushed, hybrid_time pending);
+
+/* A version that a put of this node would add to `object` now: dot [R1], time above everything there [R2] and the
+ * expiry stamp are set, the rest is zero. */
+struct version replica_fresh_version(struct replica *replica, const struct object *object, struct instant now);
 
 #endif

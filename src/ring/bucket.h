@@ -38,6 +38,8 @@ struct bucket bucket_default(const char *name);
 /* A table that holds the default bucket only. Close with bucket_table_close. */
 void bucket_table_init(struct bucket_table *table);
 void bucket_table_close(struct bucket_table *table);
+/* `to` need not be initialised; close it too. */
+void bucket_table_copy(struct bucket_table *to, const struct bucket_table *from);
 
 /* Adds or, with the same name, replaces a bucket. "default" replaces [0] and must have no prefix; every other
  * bucket needs a prefix that no other bucket has. NULL, or a static text that says what is wrong. */

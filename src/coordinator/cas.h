@@ -1,0 +1,24 @@
+/* Which versions a cas token covers: the token is the context, Dynamo 4.1 and 4.4. Within the room. */
+#ifndef COORDINATOR_CAS_H
+#define COORDINATOR_CAS_H
+
+#include "coordinator/coordinator.h"
+
+enum cas_cover {
+    CAS_COVERS_ALL,  /* everything current: the write resolves all siblings */
+    CAS_COVERS_ONE,  /* just object->live[one] (stale-cas = sibling, a reply that showed one version) */
+    CAS_COVERS_PAST, /* `past`: an older state; the write becomes a sibling of what came since */
+    CAS_MISMATCH     /* EXISTS */
+};
+
+struct cas_verdict {
+    enum cas_cover cover;
+    uint32_t one;
+    struct context past;
+};
+
+/* Judges request->token against the current object. */
+struct cas_verdict cas_judge(struct coordinator *coordinator, const struct request *request,
+                             const struct object *object);
+
+#endif

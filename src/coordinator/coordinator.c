@@ -1,0 +1,111 @@
+#include "coordinator/coordinator.h"
+
+#include "base/check.h"
+#include "base/list.h"
+#include "coordinator/flush.h"
+#include "coordinator/read.h"
+#include "coordinator/write.h"
+
+void coordinator_init(struct coordinator *coordinator, struct replica *replica, struct token_table *tokens,
+                      struct store_loop *store)
+{
+    *coordinator = (struct coordinator){.replica = replica, .tokens = tokens, .store = store};
+    arena_init(&coordinator->scratch);
+}
+
+void coordinator_close(struct coordinator *coordinator)
+{
+    arena_close(&coordinator->scratch);
+}
+
+static void submit(struct coordinator *coordinator, struct request *request, enum store_kind kind)
+{
+    struct store_op *op = &request->op;
+    op->kind = kind;
+    op->apply = write_apply;
+    op->key = request_key(request);
+    op->durability = request->bucket->durability;
+    op->peek = request->peek;
+    op->uses_reserve = request->kind == REQUEST_DELETE;
+    store_submit(coordinator->store, coordinator->now, op);
+}
+
+void coordinator_start(struct coordinator *coordinator, struct instant now, struct request *request)
+{
+    coordinator->now = now;
+    request->coordinator = coordinator;
+    request->started = now;
+    if (request->kind == REQUEST_FLUSH)
+        flush_start(coordinator, request);
+    else if (request->kind == REQUEST_GET && !request->has_expiry)
+        submit(coordinator, request, STORE_READ);
+    else
+        submit(coordinator, request, STORE_UPDATE);
+}
+
+static void fail(struct request *request, const char *failure)
+{
+    request->status = REQUEST_FAILED;
+    request->failure = failure;
+}
+
+/* The read of a get has ended. Returns false when the get goes on as an update. */
+static bool on_read(struct coordinator *coordinator, struct request *request)
+{
+    struct store_op *op = &request->op;
+    request->record = op->record;
+    op->record = NULL;
+    request->fetched_before = op->fetched_before;
+    request->idle_s = op->idle_s;
+    read_answer(coordinator, request);
+    if (!read_needs_update(coordinator, request))
+        return true;
+    request_finish(request);
+    submit(coordinator, request, STORE_UPDATE);
+    return false;
+}
+
+static void on_updated(struct coordinator *coordinator, struct request *request)
+{
+    if (request->status != REQUEST_OK)
+        return;
+    if (request->kind == REQUEST_FLUSH)
+        flush_stored(coordinator, request);
+    else if (request->kind == REQUEST_GET)
+        read_answer(coordinator, request);
+}
+
+/* Returns false when the request goes on. */
+static bool take_result(struct coordinator *coordinator, struct request *request)
+{
+    const struct store_op *op = &request->op;
+    switch (op->status) {
+    case STORE_OK:
+    case STORE_ABSENT:
+    case STORE_UNCHANGED:
+        if (op->kind == STORE_READ)
+            return on_read(coordinator, request);
+        on_updated(coordinator, request);
+        break;
+    case STORE_FULL:
+        request->status = REQUEST_NO_MEMORY;
+        break;
+    case STORE_CORRUPT:
+        fail(request, "stored record is corrupt");
+        break;
+    case STORE_IO:
+        fail(request, "cannot read the data file");
+        break;
+    }
+    return true;
+}
+
+bool coordinator_on_stored(struct coordinator *coordinator, struct instant now, struct store_op *op)
+{
+    struct request *request = CONTAINER_OF(op, struct request, op);
+    coordinator->now = now;
+    if (!take_result(coordinator, request))
+        return false;
+    request->done(request);
+    return true;
+}

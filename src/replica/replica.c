@@ -1,0 +1,114 @@
+#include "replica/replica.h"
+
+void replica_init(struct replica *replica, uint32_t node, uint64_t incarnation, hybrid_time newest)
+{
+    *replica = (struct replica){.node = node, .incarnation = incarnation};
+    hybrid_init(&replica->clock, newest);
+}
+
+struct replica_present replica_present_at(struct replica *replica, struct instant now)
+{
+    struct replica_present present = {
+        .now_ms = hybrid_now_ms(&replica->clock, now),
+        .flushed = atomic_load_explicit(&replica->flushed, memory_order_acquire),
+    };
+    hybrid_time pending = atomic_load_explicit(&replica->flush_pending, memory_order_acquire);
+    if (pending > present.flushed && hybrid_ms(pending) <= present.now_ms)
+        present.flushed = pending;
+    return present;
+}
+
+enum replica_sight replica_sight_of(const struct version *version, const struct replica_present *present)
+{
+    if (version->kind == VERSION_TOMBSTONE)
+        return version->expiry_ms != 0 ? SIGHT_EXPIRED : SIGHT_DELETED;
+    if (version_is_expired(version, present->now_ms))
+        return SIGHT_EXPIRED;
+    if (version->time <= present->flushed)
+        return SIGHT_FLUSHED;
+    return SIGHT_VISIBLE;
+}
+
+const struct version *replica_shown(const struct object *object, const struct replica_present *present)
+{
+    const struct version *newest = object_newest(object);
+    return newest != NULL && replica_sight_of(newest, present) == SIGHT_VISIBLE ? newest : NULL;
+}
+
+hybrid_time replica_horizon(const struct replica *replica, const struct replica_present *present)
+{
+    return present->now_ms <= replica->grace_ms ? 0 : hybrid_of_ms(present->now_ms - replica->grace_ms);
+}
+
+/* Since when nobody has been shown this version, as far as that counts for the horizon. */
+static bool is_dead_since(const struct version *version, const struct replica_present *present, hybrid_time horizon)
+{
+    if (version->time > horizon)
+        return false;
+    switch (replica_sight_of(version, present)) {
+    case SIGHT_VISIBLE:
+        return false;
+    case SIGHT_EXPIRED:
+        return version->expiry_ms <= hybrid_ms(horizon);
+    case SIGHT_DELETED:
+        return true;
+    case SIGHT_FLUSHED:
+        return present->flushed <= horizon;
+    }
+    return false;
+}
+
+bool replica_is_freeable(const struct object *object, const struct replica_present *present, hybrid_time horizon)
+{
+    for (uint32_t i = 0; i < object->live_count; i++) {
+        if (!is_dead_since(&object->live[i], present, horizon))
+            return false;
+    }
+    return true;
+}
+
+bool replica_drop_expired_bytes(struct object *object, const struct replica_present *present, hybrid_time horizon)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < object->live_count; i++) {
+        struct version *version = &object->live[i];
+        if (version->kind == VERSION_VALUE && is_dead_since(version, present, horizon)) {
+            version->kind = VERSION_TOMBSTONE;
+            version->value = bytes_of(NULL, 0);
+            any = true;
+        }
+    }
+    return any;
+}
+
+static void raise(_Atomic hybrid_time *reg, hybrid_time to)
+{
+    hybrid_time seen = atomic_load_explicit(reg, memory_order_relaxed);
+    while (seen < to && !atomic_compare_exchange_weak(reg, &seen, to)) {
+    }
+}
+
+void replica_flush(struct replica *replica, hybrid_time flushed, hybrid_time pending)
+{
+    raise(&replica->flushed, flushed);
+    atomic_store_explicit(&replica->flush_pending, pending, memory_order_release);
+}
+
+struct version replica_fresh_version(struct replica *replica, const struct object *object, struct instant now)
+{
+    struct version fresh = {.time = hybrid_next(&replica->clock, now)};
+
+    /* A birth is drawn only when the record holds no pair of this incarnation. */
+    bool birth_used;
+    fresh.dot = object_next_dot(object, replica->node, replica->incarnation, 0, &birth_used);
+    if (birth_used)
+        fresh.dot.actor.birth = atomic_fetch_add_explicit(&replica->births, 1, memory_order_relaxed) + 1;
+
+    /* A stored time far ahead of the clock is kept as data and not merged into the clock, but a write that covers it
+     * must come after it all the same [R2]. */
+    const struct version *newest = object_newest(object);
+    if (newest != NULL && fresh.time <= newest->time)
+        fresh.time = newest->time + 1;
+    fresh.expiry_stamp = fresh.time;
+    return fresh;
+}
