@@ -66,9 +66,17 @@ enum { NODE_ALL_VERSIONS = -1 };
  * them. It is remembered where the bucket needs it later. */
 uint64_t node_token(struct node *node, const struct request *request, int pick);
 
-/* One slice of the background sweep: looks at up to `records` records, frees the dead ones and drops the bytes of those
- * long expired. For the background loop. Returns how many were freed or shrunk. */
-unsigned node_sweep(struct node *node, struct instant now, unsigned records);
+enum { NODE_SWEEP_MAX = 1024 };
+
+struct node_sweep_result {
+    unsigned seen, changed;
+    bool pass_ended; /* the scan has come round */
+};
+
+/* One slice of the background sweep, Dynamo 5 with [R3] and [R5]: looks at up to `records` records (at most
+ * NODE_SWEEP_MAX), frees the dead ones and drops the bytes of those long expired. For the background loop; updates that
+ * have to wait for space are counted in a later slice. */
+struct node_sweep_result node_sweep(struct node *node, struct instant now, unsigned records);
 
 /* For people: every version of a key. Calls `line` with each line of text. Returns false when the key has no record;
  * the record is read synchronously, so only for `stats siblings`. */
