@@ -34,12 +34,13 @@ void reply_binary(struct chain *out, const struct command *to, uint16_t status, 
 /* A binary response to the GET family: extras are the flags; `value` lies inside `holder`. */
 void reply_binary_value(struct chain *out, const struct command *to, uint32_t flags, struct bytes key,
                         struct blob *holder, struct bytes value, uint64_t token);
-/* A binary error with memcached's text for the status as its value. */
+/* A binary error with memcached's text for the status as its value. A GETK or GATK miss carries the key instead and is
+ * written with reply_binary(BINARY_NOT_FOUND). */
 void reply_binary_error(struct chain *out, const struct command *to, uint16_t status);
 
 /* What a meta reply may tell of an item. */
 struct meta_item {
-    struct bytes key; /* raw as sent when it came in base64 */
+    struct bytes key; /* raw as sent when it came in base64: flag b of the request is returned behind it */
     uint32_t flags;
     uint64_t token;
     uint64_t size; /* of the value */
@@ -51,8 +52,9 @@ struct meta_item {
 };
 
 /* "<code>[ <size>] <flags>*\r\n": `code` is "HD", "VA", "EN", "NS", "EX", "NF"; the request's return flags follow in
- * the request's order, then W, X, Z. With "VA" the size comes after the code and the caller appends the value and \r\n.
- */
+ * the request's order, then of an mg Z, X, W as they hold. With "VA" the size comes after the code and the caller
+ * appends the value and \r\n. Without an item (EN, NF, NS, EX) only item->key counts, and only O, k and the c of an ms,
+ * which is 0 then, are returned. The tokens of to->meta.list must still be readable. */
 void reply_meta(struct chain *out, const struct command *to, const char *code, const struct meta_item *item);
 
 #endif
