@@ -1,0 +1,87 @@
+/* All settings of a process, as options.h describes them. Filled by defaults, then the file, then the command line. */
+#ifndef SERVER_CONFIG_H
+#define SERVER_CONFIG_H
+
+#include "frontend/session.h"
+#include "ring/bucket.h"
+#include "ring/ring.h"
+#include "server/disk_files.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    CONFIG_ERROR_MAX = 512, /* bytes of an error text */
+    PORT_FREE = -1,         /* -p -1: the system chooses */
+    THREADS_MAX = 256,
+    VALUE_MAX_MB_LIMIT = 128 /* -I */
+};
+
+enum engine_choice { STORE_ON_LMDB, STORE_IN_MEMORY };
+
+/* What the process is asked to do instead of serving. */
+enum config_action {
+    ACTION_SERVE,
+    ACTION_HELP,
+    ACTION_VERSION,
+    ACTION_LICENSE,
+    ACTION_CHECK,
+    ACTION_PRINT_OPTIONS, /* Markdown for docs/options.md */
+    ACTION_PRINT_MAN      /* troff for the man page */
+};
+
+struct config {
+    enum config_action action;
+
+    /* memcached's flags. Texts are malloc'd or NULL. */
+    int64_t port, udp_port;
+    char *listen, *unix_socket, *user, *pid_file, *auth_file, *delimiter;
+    uint64_t unix_mask, verbosity;
+    uint64_t memory_mb, connections_max, threads, requests_per_event, backlog, value_max;
+    bool shutdown_enabled, daemon, core_dumps, lock_memory, evictions_disabled;
+    bool cas_disabled, flush_disabled, sasl, tls;
+    enum session_dialects dialects;
+    bool port_given, dialects_given; /* on the command line or in the file */
+    bool listen_from_file;           /* the command line's first -l replaces it */
+
+    /* Suboptions of -o that mean something here. */
+    bool connections_wait; /* no_maxconns_fast: beyond the limit stop accepting instead of refusing */
+    uint64_t idle_timeout_s;
+
+    /* ringcached's own. Sizes in bytes, 0: chosen from the others at start. */
+    char *data, *config_file, *node;
+    enum engine_choice engine;
+    enum log_write log_write;
+    uint64_t map_bytes, map_reserve;
+    uint64_t dirty_bytes, log_bytes, log_segment_bytes, checkpoint_bytes, checkpoint_age_ms;
+    uint64_t grace_ms, object_max, out_bytes_max, tokens_max;
+
+    /* [ring] */
+    uint64_t copies, partitions;
+    struct bucket_table buckets;
+
+    char *ignored; /* flags that were accepted and mean nothing here, for the notice; NULL: none */
+};
+
+/* The defaults of the options table. Close with config_close. */
+void config_init(struct config *config);
+void config_close(struct config *config);
+
+/* Adds to config->ignored. */
+void config_ignore(struct config *config, const char *what);
+
+/* Checks what no single option can see, and fills in what follows from the rest (dialects of -S and -Y, the
+ * port of a lone -U). false: `error` (CONFIG_ERROR_MAX bytes) says what and what would be accepted. */
+bool config_finish(struct config *config, char *error);
+
+/* Relative paths become absolute, so that a daemon and a reload find the same files. */
+void config_make_absolute(struct config *config);
+
+/* Reads a configuration file: [node], [ring] and [bucket NAME]. false: `error` names file, line and what is
+ * accepted. */
+bool config_read_file(struct config *config, const char *path, char *error);
+
+/* Reads the command line and the file that it names, the command line taking precedence. */
+bool config_read_arguments(struct config *config, int argc, char **argv, char *error);
+
+#endif

@@ -1,0 +1,49 @@
+/* Messages for the operator: one line each on standard error, key=value, quiet while all is well. */
+#ifndef SERVER_LOG_H
+#define SERVER_LOG_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+enum log_level {
+    LEVEL_ERROR,   /* something was refused or lost */
+    LEVEL_WARNING, /* it goes on, but somebody should look */
+    LEVEL_NOTICE,  /* shown by default as well: accepted flags without effect, what recovery found */
+    LEVEL_INFO,    /* -v */
+    LEVEL_DEBUG    /* -vv */
+};
+
+enum {
+    LOG_BURST_MAX = 50,     /* lines at once */
+    LOG_PER_SECOND_MAX = 10 /* lines a second in the long run; what is left out is counted and said */
+};
+
+struct log {
+    pthread_mutex_t lock;
+    _Atomic uint32_t verbosity; /* how many -v */
+    int fd;
+    double allowance; /* lines that may be written now */
+    uint64_t last_ms; /* when allowance was last topped up */
+    uint64_t suppressed;
+};
+
+/* Writes to `fd`, which stays the caller's. */
+void log_init(struct log *log, int fd, uint32_t verbosity);
+void log_close(struct log *log);
+
+/* `event` is a word to search for; the text a sentence without its full stop. Any thread. */
+void log_line(struct log *log, enum log_level level, const char *event, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static inline void log_set_verbosity(struct log *log, uint32_t verbosity)
+{
+    atomic_store_explicit(&log->verbosity, verbosity, memory_order_relaxed);
+}
+
+static inline uint32_t log_verbosity(struct log *log)
+{
+    return atomic_load_explicit(&log->verbosity, memory_order_relaxed);
+}
+
+#endif
