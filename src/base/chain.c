@@ -65,7 +65,7 @@ uint8_t *chain_reserve(struct chain *chain, size_t len)
 {
     CHECK(len <= CHAIN_RESERVE_MAX);
     struct chain_piece *piece = chain->last;
-    if (room_in(piece) < len)
+    if (piece == NULL || piece->blob != NULL || room_in(piece) < len)
         piece = new_piece(chain);
     return piece->bytes + (piece->end - piece->bytes);
 }
