@@ -76,13 +76,14 @@ struct request {
     const struct bucket *bucket;    /* the key's */
     const struct version *versions; /* GET: the visible ones, newest first; into record */
     uint32_t version_count;
-    struct blob *record;       /* what versions point into */
-    uint64_t number;           /* INCR, DECR */
-    uint64_t written_token;    /* writes: the token of the result */
-    bool fetched_before;       /* GET */
-    uint32_t idle_s;           /* GET */
-    bool won, stale, win_sent; /* GET with claims: W, X, Z */
-    bool expired, flushed;     /* GET: why it is a miss, when it is for one of these */
+    struct blob *record;        /* what versions point into */
+    uint64_t number;            /* INCR, DECR */
+    uint64_t written_token;     /* writes: the token of the result */
+    uint64_t written_expiry_ms; /* writes of a value: the expiry of the result (ma with t) */
+    bool fetched_before;        /* GET */
+    uint32_t idle_s;            /* GET */
+    bool won, stale, win_sent;  /* GET with claims: W, X, Z */
+    bool expired, flushed;      /* GET: why it is a miss, when it is for one of these */
 
     /* The coordinator's own. */
     struct store_op op;

@@ -110,6 +110,7 @@ static enum store_verdict put(struct write *write, const struct version *fresh)
         return verdict;
     count_siblings(coordinator, write->object.live_count, out.live_count);
     request->written_token = token_of_object(&out);
+    request->written_expiry_ms = fresh->expiry_ms;
     if (request->bucket->stale_cas == STALE_CAS_SIBLING)
         token_table_put(coordinator->tokens, request->written_token, request->op.hash, &out.context);
     return verdict;

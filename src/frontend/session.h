@@ -10,6 +10,7 @@
 #include "base/instant.h"
 #include "base/list.h"
 #include "base/pool.h"
+#include "frontend/prefix_stats.h"
 #include "node/node.h"
 #include "protocol/command.h"
 
@@ -22,7 +23,7 @@ enum session_dialects { SESSION_ANY, SESSION_TEXT_ONLY, SESSION_BINARY_ONLY }; /
 /* Shared by all sessions of a process; set before they start. */
 struct session_settings {
     const char *version;         /* for `version` and stats */
-    uint64_t value_max;          /* bytes of one value; see frontend/limits.h for the exact largest */
+    uint64_t value_max;          /* -I: bytes of one item; frontend/limits.h tells the largest value from it */
     uint64_t out_bytes_max;      /* replies waiting for one client; beyond it the session pauses */
     uint32_t requests_per_event; /* -R: then other connections have their turn */
     uint32_t reads_inflight_max; /* keys of one get that are asked at the same time */
@@ -30,7 +31,7 @@ struct session_settings {
     bool cas_disabled;     /* -C: tokens are 0 and cas writes are refused as memcached does */
     bool flush_disabled;   /* -F */
     bool shutdown_enabled; /* -A */
-    bool detail_enabled;   /* -D or stats detail on at start */
+    bool detail_enabled;   /* -D or stats detail on at start: for prefix_stats_new, as the delimiter */
     char prefix_delimiter; /* -D */
     bool text_auth;        /* -Y: a text session must authenticate first, binary is refused */
     bool sasl;             /* -S: binary only, PLAIN first */
@@ -52,8 +53,9 @@ struct session;
 
 /* Calls to whoever runs the sessions. */
 struct session_host {
-    /* `stats <group>`: calls emit for each line (name and value without line ends; both valid during the call).
-     * `conn` is session->connection. false: unknown group. */
+    /* `stats <group>`, with its arguments as sent (empty: the general ones): calls emit for each line (name and value
+     * without line ends; both valid during the call). false: unknown group. `stats reset`, `detail`, `siblings` and
+     * `cachedump` are answered by the session itself. */
     bool (*stats)(void *host, struct session *session, struct bytes group,
                   void (*emit)(void *context, struct bytes name, struct bytes value), void *context);
     void (*stats_reset)(void *host);
@@ -61,8 +63,13 @@ struct session_host {
     void (*shutdown)(void *host, bool graceful);
     void (*set_verbosity)(void *host, uint32_t level);
     bool (*set_memory_limit)(void *host, uint64_t megabytes); /* cache_memlimit; false: too small or fixed */
-    /* The session got output or may be read again outside of session_feed. */
+    /* The session can go on: call session_continue (or session_close, if that said false before) soon. Called once
+     * until then, from within node_settle, so it only takes a note; session_close alone may be called from here. */
     void (*ready)(void *host, struct session *session);
+    /* `config get cluster`: one line "<host>|<ip>|<port>" for each member, separated by blanks, and the number of the
+     * ring's version. NULL, or false: the command is unknown, as it is to memcached. The text is valid until the next
+     * call. */
+    bool (*cluster)(void *host, uint64_t *version, struct bytes *members);
     void *host;
 };
 
@@ -71,12 +78,15 @@ struct frontend {
     struct node *node;
     const struct session_settings *settings;
     const struct session_host *host;
-    struct prefix_stats *prefixes; /* stats detail; shared, locked by the host; NULL while off */
-    struct pool requests;          /* struct request */
+    struct prefix_stats *prefixes; /* stats detail; shared by all loops, set after frontend_init; NULL: not offered */
+    struct pool requests;          /* struct ask: a request and whose it is */
+    struct pool tasks;             /* struct task: a command on its way */
+    struct pool works;             /* struct session_work */
     struct pool chunks;            /* of the out chains */
     struct session_counters counters;
-    struct histogram latency[LATENCY_KINDS]; /* nanoseconds */
+    struct histogram latency[LATENCY_KINDS]; /* nanoseconds, of commands */
     uint32_t answered[LATENCY_KINDS];        /* in this turn, within it */
+    uint64_t turn;
 };
 
 void frontend_init(struct frontend *frontend, struct node *node, const struct session_settings *settings,
@@ -93,8 +103,13 @@ struct session {
     struct chain out; /* to be written to the client */
     /* private from here; see session.c */
     struct session_work *work; /* NULL while idle */
-    uint8_t dialect_known, authenticated, closing, paused, quiet_run;
-    uint32_t inflight;
+    uint32_t inflight;         /* requests that the node has */
+    uint8_t dialect;           /* 0 before the first byte, then 'T' or 'B' */
+    bool authenticated, sasl_started;
+    bool closing;  /* no command is taken any more */
+    bool gone;     /* session_close was called */
+    bool running;  /* inside feed, continue or filled: `ready` need not be told */
+    bool notified; /* `ready` has been told */
 };
 
 void session_init(struct session *session, struct frontend *frontend, void *connection);
@@ -112,8 +127,8 @@ enum session_verdict session_feed(struct session *session, struct instant now, s
 /* After SESSION_YIELD, after host->ready, or after `out` was written below its limit. */
 enum session_verdict session_continue(struct session *session, struct instant now);
 
-/* Directly behind session_feed's memory: where a large value that is on its way may be read into without a copy. NULL
- * when there is none; *len is the room. session_filled tells how much was read there. */
+/* Where a large value that is on its way may be read into without a copy. NULL when there is none (read into a buffer
+ * of the caller's and feed that); *len is the room. session_filled tells how much was read there. */
 uint8_t *session_value_room(struct session *session, size_t *len);
 enum session_verdict session_filled(struct session *session, struct instant now, size_t len);
 
