@@ -77,6 +77,8 @@ struct node_sweep_result {
  * NODE_SWEEP_MAX), frees the dead ones and drops the bytes of those long expired. For the background loop; updates that
  * have to wait for space are counted in a later slice. */
 struct node_sweep_result node_sweep(struct node *node, struct instant now, unsigned records);
+/* Updates of the last slice that still wait for space; a node may be closed only when there are none. */
+unsigned node_sweep_pending(const struct node *node);
 
 /* For people: every version of a key. Calls `line` with each line of text. Returns false when the key has no record;
  * the record is read synchronously, so only for `stats siblings`. */

@@ -145,3 +145,8 @@ struct node_sweep_result node_sweep(struct node *node, struct instant now, unsig
     sweep->changed = 0;
     return result;
 }
+
+unsigned node_sweep_pending(const struct node *node)
+{
+    return node->sweep == NULL ? 0 : node->sweep->in_flight;
+}

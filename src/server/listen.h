@@ -1,0 +1,29 @@
+/* Listening sockets: TCP addresses and the UNIX socket, opened as memcached opens them. */
+#ifndef SERVER_LISTEN_H
+#define SERVER_LISTEN_H
+
+#include "server/config.h"
+#include "server/log.h"
+
+#include <stdbool.h>
+
+enum { LISTENERS_MAX = 64 };
+
+struct listeners {
+    int fds[LISTENERS_MAX];
+    unsigned count;
+    int tcp_port;      /* the first one, with -p -1 the one that the system chose; 0: none */
+    char *unix_socket; /* to be removed at the end; NULL: none */
+};
+
+/* Opens what config says and writes the port file that MEMCACHED_PORT_FILENAME names. false after an error that has
+ * been logged; nothing is open then. */
+bool listeners_open(struct listeners *listeners, const struct config *config, struct log *log);
+/* May be called twice. Removes the UNIX socket's file. */
+void listeners_close(struct listeners *listeners);
+
+/* One address of -l: "host", "host:port", "[v6]", "[v6]:port", "*" or a bare IPv6 address. Cuts `text` into pieces;
+ * *host NULL means all addresses. false: it makes no sense. */
+bool listen_split_address(char *text, const char **host, int *port);
+
+#endif
