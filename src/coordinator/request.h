@@ -80,6 +80,7 @@ struct request {
     uint64_t number;            /* INCR, DECR */
     uint64_t written_token;     /* writes: the token of the result */
     uint64_t written_expiry_ms; /* writes of a value: the expiry of the result (ma with t) */
+    bool created;               /* INCR, DECR: the key was missing and has been made */
     bool fetched_before;        /* GET */
     uint32_t idle_s;            /* GET */
     bool won, stale, win_sent;  /* GET with claims: W, X, Z */

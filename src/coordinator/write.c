@@ -170,6 +170,7 @@ static enum store_verdict write_initial_number(struct write *write)
 {
     struct request *request = write->request;
     request->number = request->initial;
+    request->created = true;
     write->made = modify_number_text(request->initial, 0);
     if (write->made == NULL)
         return keep(write, REQUEST_NO_MEMORY);
@@ -375,6 +376,7 @@ static void begin_attempt(struct write *write)
     blob_release(request->record);
     request->record = NULL;
     request->won = false;
+    request->created = false;
     request->written_token = 0;
     arena_reset(&write->coordinator->scratch);
 }

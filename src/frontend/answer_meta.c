@@ -109,7 +109,8 @@ static void answer_write(struct task *task, const struct request *request, struc
         reply_line(out, error);
         return;
     }
-    if (request->status == REQUEST_OK && command->quiet)
+    /* memcached tells of a number that it had to make, q or not. */
+    if (request->status == REQUEST_OK && command->quiet && !request->created)
         return;
     struct meta_item item = {.key = shown_key(command)};
     item.token = settings_of(task->session)->cas_disabled ? 0 : request->written_token;

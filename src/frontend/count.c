@@ -57,7 +57,7 @@ static void count_delta(struct task *task, const struct request *request)
 {
     struct session_counters *counters = counters_of(task->session);
     bool incr = request->kind == REQUEST_INCR;
-    if (request->status == REQUEST_OK)
+    if (request->status == REQUEST_OK && !request->created)
         count(incr ? &counters->incr_hits : &counters->decr_hits);
     else if (request->status == REQUEST_MISS)
         count(incr ? &counters->incr_misses : &counters->decr_misses);
