@@ -49,7 +49,8 @@ static bool is_dead_since(const struct version *version, const struct replica_pr
     case SIGHT_VISIBLE:
         return false;
     case SIGHT_EXPIRED:
-        return version->expiry_ms <= hybrid_ms(horizon);
+        /* Bytes are dropped only past the horizon, also those of a flushed version that would have expired later. */
+        return version->kind == VERSION_TOMBSTONE || version->expiry_ms <= hybrid_ms(horizon);
     case SIGHT_DELETED:
         return true;
     case SIGHT_FLUSHED:
@@ -98,9 +99,9 @@ struct version replica_fresh_version(struct replica *replica, const struct objec
 {
     struct version fresh = {.time = hybrid_next(&replica->clock, now)};
 
-    /* A birth is drawn only when the record holds no pair of this incarnation. */
+    /* A birth is drawn only when the record holds no pair of this incarnation: until that is known, any number does. */
     bool birth_used;
-    fresh.dot = object_next_dot(object, replica->node, replica->incarnation, 0, &birth_used);
+    fresh.dot = object_next_dot(object, replica->node, replica->incarnation, 1, &birth_used);
     if (birth_used)
         fresh.dot.actor.birth = atomic_fetch_add_explicit(&replica->births, 1, memory_order_relaxed) + 1;
 
