@@ -77,15 +77,19 @@ void context_join(struct context *out, const struct context *a, const struct con
 /* Merge of two replicas' objects: commutative, associative, idempotent, and blind to clocks. A version
  * lives on if both sides have it, or if the other side's context does not cover its dot and its time is
  * after the other side's horizon [R3] (0: no horizon). Of two copies of one dot the one with bytes wins,
- * and expiry, stamp and marks of the later stamp [R5]; equal stamps: the larger (expiry, marks).
+ * and expiry, stamp and marks of the later stamp [R5]; equal stamps: the larger (expiry, marks), where
+ * "never" is the largest expiry. The result's horizon is the larger of the two.
  * `out` may not be `a` or `b`; it shares their value bytes; its arrays come from the arena. */
 void object_merge(struct object *out, const struct object *a, hybrid_time horizon_a, const struct object *b,
                   hybrid_time horizon_b, struct arena *arena);
 
 /* A write: removes the live versions that `covered` covers and adds `fresh`, whose dot has been issued by
  * object_next_dot. `covered` NULL means all that is known here (a plain set). The caller made sure that
- * fresh->time is above every removed version's. The context afterwards is the join of object's, covered's
- * and the new dot (with fresh->time). Arrays of `out` come from the arena; `out` may not be `object`. */
+ * fresh->time is above every removed version's, and that neither context covers its dot (both are checked).
+ * The context afterwards is the join of object's, covered's and the new dot (with fresh->time, or the time
+ * its actor's pair had if that is later). A context carries no horizon: where contexts are pruned, the
+ * object that `covered` was read from has to be merged, with its horizon, before the put.
+ * Arrays of `out` come from the arena; `out` may not be `object`. */
 void object_put(struct object *out, const struct object *object, const struct context *covered,
                 const struct version *fresh, struct arena *arena);
 
@@ -94,6 +98,13 @@ void object_put(struct object *out, const struct object *object, const struct co
  * whether birth_if_new was consumed. */
 struct dot object_next_dot(const struct object *object, uint32_t node, uint64_t incarnation, uint64_t birth_if_new,
                            bool *birth_used);
+
+/* The same for a node that has dropped pairs of its own in this incarnation (freed or pruned a record, gave a
+ * hint away, failed a commit after the dot had left): pairs with a birth up to `birth_floor` are not gone on
+ * with. Such a pair can come back from elsewhere with an older counter, and its next dot would then name a
+ * second value. Births are drawn in rising order; the floor is the highest birth that was dropped. */
+struct dot object_next_dot_above(const struct object *object, uint64_t birth_floor, uint32_t node, uint64_t incarnation,
+                                 uint64_t birth_if_new, bool *birth_used);
 
 /* Keeps only the newest live version (last-write-wins buckets). */
 void object_keep_newest(struct object *object);

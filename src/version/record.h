@@ -19,7 +19,7 @@
 
 enum {
     RECORD_FORMAT = 1,
-    RECORD_OVERHEAD_MAX = 64,   /* of an object of one version and one pair, beyond its value */
+    RECORD_OVERHEAD_MAX = 64,   /* of the short form, beyond its value; docs/record.md says for which numbers */
     RECORD_VERSIONS_MAX = 4096, /* live versions in one record */
     RECORD_PAIRS_MAX = 65536    /* pairs in one context */
 };
