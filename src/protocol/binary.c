@@ -1,6 +1,6 @@
 /* The binary protocol's requests: a table says what each opcode must carry. */
 #include "base/wire.h"
-#include "protocol/command.h"
+#include "protocol/command_clear.h"
 #include "protocol/reply.h"
 
 enum { MAGIC_REQUEST = 0x80, OPCODES = 0x25, EXPTIME_DO_NOT_CREATE = -1 };
@@ -190,9 +190,7 @@ enum parse_status binary_parse(struct bytes in, struct command *out, size_t *use
     struct wire_reader reader = wire_reader_of(in);
     if (wire_read_u8(&reader) != MAGIC_REQUEST)
         return PARSE_CLOSE;
-    memset(out, 0, offsetof(struct command, meta));
-    out->meta.present = 0;
-    out->meta.count = 0;
+    command_clear(out);
     out->dialect = DIALECT_BINARY;
     struct packet packet = {0};
     out->opcode = wire_read_u8(&reader);

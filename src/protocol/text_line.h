@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "protocol/command.h"
+#include "protocol/command_clear.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -79,14 +80,6 @@ static inline void command_refuse_text(struct command *out, const char *text)
     out->kind = COMMAND_ERROR;
     out->error = ERROR_META;
     out->error_text = text;
-}
-
-/* All that is promised to be set, as zero. */
-static inline void command_clear(struct command *out)
-{
-    memset(out, 0, offsetof(struct command, meta));
-    out->meta.present = 0;
-    out->meta.count = 0;
 }
 
 /* How a command's words become a command: the table in text.c calls one of these with the right number of words, quiet
