@@ -37,6 +37,7 @@ class Result:
         self.p50, self.p99, self.p99_9 = p50, p99, p99_9
         self.misses, self.errors = misses, errors
         self.cpu_us_per_op = None
+        self.disturbance = 0  # CPUs that neither the server nor the load generator used
 
 
 class Plan:

@@ -34,6 +34,13 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def machine_busy_seconds():
+    """CPU time that the whole machine has used, and what its host has taken from it."""
+    with open("/proc/stat") as stat:
+        user, nice, system, _, _, interrupts, soft, stolen = map(int, stat.readline().split()[1:9])
+    return (user + nice + system + interrupts + soft + stolen) / TICKS_PER_SECOND
+
+
 class Server:
     def __init__(self, text, keep=False):
         self.name, equals, self.command = text.partition("=")

@@ -3,7 +3,7 @@
 from statistics import median
 
 HEADERS = ["load", "protocol", "server", "ops/s", "p50 ms", "p99 ms", "p99.9 ms", "CPU us/op", "ops/s x", "p99.9 x",
-           "CPU x", "misses", "errors"]
+           "CPU x", "others", "misses", "errors"]
 
 
 class Row:
@@ -17,6 +17,7 @@ class Row:
         self.cpu = middle("cpu_us_per_op")
         self.misses = sum(result.misses for result in results)
         self.errors = sum(result.errors for result in results)
+        self.disturbance = max(result.disturbance for result in results)
 
 
 def ratio(value, reference):
@@ -26,7 +27,8 @@ def ratio(value, reference):
 def cells(load, protocol, name, row, first):
     return [load.title, protocol, name, f"{row.ops_per_s:,.0f}", f"{row.p50:.3f}", f"{row.p99:.3f}",
             f"{row.p99_9:.3f}", f"{row.cpu:.2f}", ratio(row.ops_per_s, first.ops_per_s),
-            ratio(row.p99_9, first.p99_9), ratio(row.cpu, first.cpu), str(row.misses), str(row.errors)]
+            ratio(row.p99_9, first.p99_9), ratio(row.cpu, first.cpu), f"{row.disturbance:.2f}",
+            str(row.misses), str(row.errors)]
 
 
 def is_number(text):
