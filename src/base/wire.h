@@ -25,34 +25,41 @@ static inline size_t wire_left(const struct wire_reader *reader)
     return (size_t)(reader->end - reader->at);
 }
 
-static inline uint64_t wire_read_big_endian(struct wire_reader *reader, unsigned width)
+static inline const uint8_t *wire_take(struct wire_reader *reader, size_t width)
 {
     if (!reader->ok || wire_left(reader) < width) {
         reader->ok = false;
-        return 0;
+        return NULL;
     }
-    uint64_t value = 0;
-    for (unsigned i = 0; i < width; i++)
-        value = value << 8 | reader->at[i];
+    const uint8_t *at = reader->at;
     reader->at += width;
-    return value;
+    return at;
 }
 
+/* Written out, because compilers turn these expressions into one load and a byte swap, and loops they do not. */
 static inline uint8_t wire_read_u8(struct wire_reader *reader)
 {
-    return (uint8_t)wire_read_big_endian(reader, 1);
+    const uint8_t *at = wire_take(reader, 1);
+    return at == NULL ? 0 : *at;
 }
 static inline uint16_t wire_read_u16(struct wire_reader *reader)
 {
-    return (uint16_t)wire_read_big_endian(reader, 2);
+    const uint8_t *at = wire_take(reader, 2);
+    return at == NULL ? 0 : (uint16_t)(at[0] << 8 | at[1]);
+}
+static inline uint32_t wire_u32_at(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 static inline uint32_t wire_read_u32(struct wire_reader *reader)
 {
-    return (uint32_t)wire_read_big_endian(reader, 4);
+    const uint8_t *at = wire_take(reader, 4);
+    return at == NULL ? 0 : wire_u32_at(at);
 }
 static inline uint64_t wire_read_u64(struct wire_reader *reader)
 {
-    return wire_read_big_endian(reader, 8);
+    const uint8_t *at = wire_take(reader, 8);
+    return at == NULL ? 0 : (uint64_t)wire_u32_at(at) << 32 | wire_u32_at(at + 4);
 }
 
 /* Only the shortest form of a number is accepted, so that equal values have equal bytes. */
@@ -88,12 +95,6 @@ static inline struct bytes wire_read_bytes(struct wire_reader *reader, uint64_t 
 }
 
 /* Writers return the place after what they wrote; the caller has made room. */
-static inline uint8_t *wire_write_big_endian(uint8_t *at, uint64_t value, unsigned width)
-{
-    for (unsigned i = 0; i < width; i++)
-        at[i] = (uint8_t)(value >> (8 * (width - 1 - i)));
-    return at + width;
-}
 static inline uint8_t *wire_write_u8(uint8_t *at, uint8_t value)
 {
     *at = value;
@@ -101,15 +102,21 @@ static inline uint8_t *wire_write_u8(uint8_t *at, uint8_t value)
 }
 static inline uint8_t *wire_write_u16(uint8_t *at, uint16_t value)
 {
-    return wire_write_big_endian(at, value, 2);
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)value;
+    return at + 2;
 }
 static inline uint8_t *wire_write_u32(uint8_t *at, uint32_t value)
 {
-    return wire_write_big_endian(at, value, 4);
+    at[0] = (uint8_t)(value >> 24);
+    at[1] = (uint8_t)(value >> 16);
+    at[2] = (uint8_t)(value >> 8);
+    at[3] = (uint8_t)value;
+    return at + 4;
 }
 static inline uint8_t *wire_write_u64(uint8_t *at, uint64_t value)
 {
-    return wire_write_big_endian(at, value, 8);
+    return wire_write_u32(wire_write_u32(at, (uint32_t)(value >> 32)), (uint32_t)value);
 }
 static inline uint8_t *wire_write_varint(uint8_t *at, uint64_t value)
 {

@@ -196,8 +196,7 @@ enum parse_status binary_parse(struct bytes in, struct command *out, size_t *use
     out->opcode = wire_read_u8(&reader);
     packet.key_len = wire_read_u16(&reader);
     packet.extras_len = wire_read_u8(&reader);
-    wire_read_big_endian(&reader,
-                         3); /* data type and the reserved bytes (a vbucket elsewhere): memcached ignores them */
+    (void)wire_read_bytes(&reader, 3); /* data type and reserved bytes (a vbucket elsewhere): memcached ignores them */
     packet.body_len = wire_read_u32(&reader);
     out->opaque = wire_read_u32(&reader);
     uint64_t token = wire_read_u64(&reader);

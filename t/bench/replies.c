@@ -80,7 +80,8 @@ static size_t binary_reply(uint8_t *at, uint8_t opcode, uint16_t status, uint32_
     at = wire_write_u32(at, (uint32_t)(extras + strlen(body)));
     at = wire_write_u32(at, opaque);
     at = wire_write_u64(at, 99);
-    at = wire_write_big_endian(at, 0, (unsigned)extras);
+    memset(at, 0, extras);
+    at += extras;
     at = wire_write_bytes(at, bytes_of_text(body));
     return (size_t)(at - begin);
 }
