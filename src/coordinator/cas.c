@@ -19,6 +19,10 @@ static struct cas_verdict judge_past(struct coordinator *coordinator, const stru
     struct cas_verdict verdict = {.cover = CAS_MISMATCH};
     bool known =
         token_table_get(coordinator->tokens, request->token, request->op.hash, &verdict.past, &coordinator->scratch);
+    /* A context that knows more than the record does was read before the record was freed or pruned. It may not be
+     * joined again: it would bring back a pair of ours with an old counter, and our next dot would name a second value
+     * [R1]. */
+    known = known && context_contains(&object->context, &verdict.past);
     coordinator_count(known ? &coordinator->counters.tokens_known : &coordinator->counters.tokens_unknown);
     if (!known)
         return verdict;

@@ -2,7 +2,7 @@
 
 void replica_init(struct replica *replica, uint32_t node, uint64_t incarnation, hybrid_time newest)
 {
-    *replica = (struct replica){.node = node, .incarnation = incarnation};
+    *replica = (struct replica){.node = node, .incarnation = incarnation, .pairs_kept = REPLICA_PAIRS_KEPT};
     hybrid_init(&replica->clock, newest);
 }
 

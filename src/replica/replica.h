@@ -12,7 +12,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { REPLICA_PAIRS_KEPT = 10 }; /* context pairs up to which nothing is pruned (the paper's 10) [R4] */
+enum {
+    REPLICA_PAIRS_KEPT = 10,     /* context pairs up to which nothing is pruned: the paper's number [R4] */
+    REPLICA_PAIRS_KEPT_ALONE = 1 /* in a ring of one, where only earlier incarnations of this node could need them */
+};
 
 /* Shared by all loops of a process. */
 struct replica {
@@ -23,6 +26,7 @@ struct replica {
     _Atomic hybrid_time flushed;       /* versions written at or before it are dead, for ever [R7] */
     _Atomic hybrid_time flush_pending; /* of a delayed flush_all, 0: none */
     uint64_t grace_ms;                 /* how long the dead are kept; 0 where nobody can bring them back */
+    uint32_t pairs_kept;               /* one of the above */
     uint64_t value_max, object_max;    /* bytes of one value, of a whole record */
 };
 
