@@ -1,4 +1,8 @@
-/* Statistics as pure functions over the counters of a node, with memcached's names where it has one. */
+/* Statistics as pure functions over the counters of a node, with memcached's names where it has one.
+ *
+ * Counters belong to the loop that writes them and are summed here. `stats reset` takes nothing away from them (a loop
+ * would overwrite it); it notes a baseline that is subtracted from then on. docs: protocol.txt of memcached lists its
+ * own names; ours are in docs/stats.md. */
 #ifndef ADMIN_STATS_H
 #define ADMIN_STATS_H
 
@@ -19,7 +23,15 @@ struct admin_process {
     uint64_t max_connections, curr_connections, total_connections, rejected_connections, connection_structures;
     uint64_t bytes_read, bytes_written, listen_disabled_num, idle_kicks;
     uint64_t memory_limit_bytes, major_faults;
-    bool accepting_conns;
+    uint64_t item_size_max; /* -I */
+    bool accepting_conns, has_idle_timeout;
+};
+
+/* What the counters were at the last `stats reset`; zero before the first. */
+struct admin_baseline {
+    struct session_counters sessions;
+    uint64_t total_connections, rejected_connections, bytes_read, bytes_written, listen_disabled_num, idle_kicks;
+    uint64_t evictions, evicted_unfetched, reclaimed;
 };
 
 struct admin_source {
@@ -29,14 +41,28 @@ struct admin_source {
     unsigned frontend_count, node_count;
     struct node_shared *shared;
     struct store *store;
+    const struct admin_baseline *baseline; /* NULL: nothing has been reset */
 };
 
+/* Name and value without line ends, both valid during the call. */
 typedef void admin_emit(void *context, struct bytes name, struct bytes value);
 
+/* `stats` */
 void admin_stats_general(const struct admin_source *source, admin_emit *emit, void *context);
+/* `stats items`, `stats slabs`: everything in one class, since nothing is kept in slabs here; `stats sizes`. */
+void admin_stats_items(const struct admin_source *source, admin_emit *emit, void *context);
+void admin_stats_slabs(const struct admin_source *source, admin_emit *emit, void *context);
+void admin_stats_sizes(admin_emit *emit, void *context);
+/* `stats latency`: count, p50, p99, p99.9 and max in microseconds, for each kind of command. */
 void admin_stats_latency(const struct admin_source *source, admin_emit *emit, void *context);
+/* `stats versions`: how many versions reads saw, Dynamo 6.3. */
 void admin_stats_versions(const struct admin_source *source, admin_emit *emit, void *context);
+/* `stats storage`: buffer, log, checkpoints, engine. */
 void admin_stats_storage(const struct admin_source *source, admin_emit *emit, void *context);
+/* `stats buckets`: the settings of each. */
 void admin_stats_buckets(const struct admin_source *source, admin_emit *emit, void *context);
+
+/* `stats reset`: `out` becomes the baseline. */
+void admin_take_baseline(const struct admin_source *source, struct admin_baseline *out);
 
 #endif

@@ -1,0 +1,377 @@
+#include "server/shell.h"
+
+#include "base/check.h"
+#include "server/clock.h"
+#include "server/disk_files.h"
+#include "server/host.h"
+#include "server/locks.h"
+#include "server/process.h"
+#include "server/version.h"
+#include "storage/lmdb/lmdb_engine.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { OBJECT_MAX_ITEMS = 16 /* default of max-object-bytes, in items of the largest size */ };
+
+#define MAP_RESERVE_MAX ((uint64_t)1 << 30)
+
+/* The store's ports. */
+
+static void wake_loop(void *host, unsigned number)
+{
+    struct shell *shell = host;
+    if (number == shell->loop_count)
+        keeper_wake_storage(&shell->keeper);
+    else if (number < shell->loops_ready)
+        loop_wake(&shell->loops[number]);
+}
+
+static void wake_storage(void *host)
+{
+    keeper_wake_storage(&((struct shell *)host)->keeper);
+}
+
+static void wake_sync(void *host)
+{
+    keeper_wake_sync(&((struct shell *)host)->keeper);
+}
+
+static void report(void *host, const char *text)
+{
+    log_line(((struct shell *)host)->log, LEVEL_WARNING, "storage", "%s", text);
+}
+
+static bool open_data(struct shell *shell)
+{
+    const struct config *config = shell->config;
+    char host[256] = "localhost", name[RING_NAME_MAX + 1];
+    gethostname(host, sizeof(host) - 1);
+    snprintf(name, sizeof(name), "%.55s:%d", host, config->unix_socket != NULL ? 0 : (int)config->port);
+    if (config->engine == STORE_IN_MEMORY) {
+        snprintf(shell->dir.node, sizeof(shell->dir.node), "%s", config->node != NULL ? config->node : name);
+        shell->dir.partitions = config->partitions != 0 ? (uint32_t)config->partitions : RING_PARTITIONS_DEFAULT;
+        return true;
+    }
+    struct data_dir_wish wish = {
+        .path = config->data, .node = config->node, .node_default = name, .partitions = (uint32_t)config->partitions};
+    return data_dir_open(&shell->dir, &wish, shell->log);
+}
+
+static bool open_engine(struct shell *shell)
+{
+    const struct config *config = shell->config;
+    char error[LMDB_ERROR_MAX], path[4096];
+    uint64_t reserve = config->map_bytes / 8 < MAP_RESERVE_MAX ? config->map_bytes / 8 : MAP_RESERVE_MAX;
+    struct lmdb_options options = {.directory = shell->dir.path,
+                                   .map_bytes = config->map_bytes,
+                                   .reserve_bytes = config->map_reserve != 0 ? config->map_reserve : reserve,
+                                   .readers = shell->loop_count + 1,
+                                   .report = report,
+                                   .host = shell};
+    if (lmdb_engine_open(&shell->engine, &options, error) != LMDB_OPEN_OK) {
+        log_line(shell->log, LEVEL_ERROR, "data-directory", "%s", error);
+        return false;
+    }
+    snprintf(path, sizeof(path), "%s/log", shell->dir.path);
+    shell->disk = disk_files_open(path, config->log_write, shell->log);
+    return shell->disk != NULL;
+}
+
+static struct store_limits limits_of(const struct config *config)
+{
+    struct store_limits limits = store_limits_default();
+    limits.memory_bytes = config->memory_mb << 20;
+    limits.dirty_bytes = config->dirty_bytes != 0 ? config->dirty_bytes : limits.memory_bytes / 2;
+    if (config->log_bytes != 0)
+        limits.log_bytes = config->log_bytes;
+    if (config->log_segment_bytes != 0)
+        limits.log_segment_bytes = config->log_segment_bytes;
+    if (config->checkpoint_bytes != 0)
+        limits.checkpoint_bytes = config->checkpoint_bytes;
+    if (config->checkpoint_age_ms != 0)
+        limits.checkpoint_age_ms = (uint32_t)config->checkpoint_age_ms;
+    limits.evict = !config->evictions_disabled;
+    return limits;
+}
+
+static void say_what_recovery_found(struct shell *shell)
+{
+    const struct store_recovery *found = &shell->recovery;
+    if (!found->clean)
+        log_line(shell->log, LEVEL_NOTICE, "recovery",
+                 "the last stop was not clean: replayed %" PRIu64 " records (%" PRIu64 " bytes) of the log, %" PRIu64
+                 " torn tails dropped (never acknowledged)",
+                 found->replayed_records, found->replayed_bytes, found->torn_records);
+    else
+        log_line(shell->log, LEVEL_INFO, "recovery", "the last stop was clean");
+}
+
+static bool open_store(struct shell *shell)
+{
+    struct store_limits limits = limits_of(shell->config);
+    struct store_ports ports = {.disk = shell->disk,
+                                .engine = shell->engine,
+                                .locks = &lock_mutex,
+                                .wake_loop = wake_loop,
+                                .wake_storage = wake_storage,
+                                .wake_sync = wake_sync,
+                                .report = report,
+                                .host = shell};
+    if (store_open(&shell->store, &limits, &ports, shell->loop_count + 1, &shell->recovery) != STORE_OPEN_OK)
+        return false;
+    if (shell->engine != NULL && !shell->dir.fresh)
+        say_what_recovery_found(shell);
+    return true;
+}
+
+static bool open_node(struct shell *shell)
+{
+    const struct config *config = shell->config;
+    struct node_settings settings = {.name = shell->dir.node,
+                                     .partition_count = shell->dir.partitions,
+                                     .buckets = config->buckets,
+                                     .grace_ms = config->grace_ms,
+                                     .value_max = config->value_max,
+                                     .object_max = config->object_max,
+                                     .tokens_max = (uint32_t)config->tokens_max};
+    if (settings.object_max == 0)
+        settings.object_max = OBJECT_MAX_ITEMS * config->value_max;
+    while (settings.incarnation == 0) {
+        if (getrandom(&settings.incarnation, sizeof(settings.incarnation), 0) != sizeof(settings.incarnation))
+            settings.incarnation = 0;
+    }
+    shell->shared = node_shared_new(&settings, shell->store, &lock_mutex, shell->recovery.newest);
+    if (shell->shared == NULL)
+        log_line(shell->log, LEVEL_ERROR, "start", "the ring's settings are impossible: node %s, %u partitions",
+                 settings.name, settings.partition_count);
+    return shell->shared != NULL;
+}
+
+static void fill_session_settings(struct shell *shell)
+{
+    const struct config *config = shell->config;
+    shell->settings = (struct session_settings){
+        .version = SERVER_VERSION,
+        .value_max = config->value_max,
+        .out_bytes_max = config->out_bytes_max,
+        .requests_per_event = (uint32_t)config->requests_per_event,
+        .reads_inflight_max = 16,
+        .dialects = config->dialects,
+        .cas_disabled = config->cas_disabled,
+        .flush_disabled = config->flush_disabled,
+        .shutdown_enabled = config->shutdown_enabled,
+        .detail_enabled = config->delimiter != NULL,
+        .prefix_delimiter = config->delimiter != NULL ? config->delimiter[0] : ':',
+        .text_auth = config->auth_file != NULL && !config->sasl,
+        .sasl = config->sasl,
+    };
+}
+
+static bool open_loops(struct shell *shell)
+{
+    shell->loops = calloc(shell->loop_count, sizeof(*shell->loops));
+    shell->frontends = calloc(shell->loop_count, sizeof(*shell->frontends));
+    shell->nodes = calloc(shell->loop_count + 1, sizeof(*shell->nodes));
+    CHECK(shell->loops != NULL && shell->frontends != NULL && shell->nodes != NULL);
+    fill_session_settings(shell);
+    host_init(shell);
+    shell->prefixes = prefix_stats_new(&lock_mutex, shell->settings.prefix_delimiter, shell->settings.detail_enabled);
+    for (unsigned i = 0; i < shell->loop_count; i++) {
+        struct loop_options options = {.shared = shell->shared,
+                                       .store = store_loop_of(shell->store, i),
+                                       .settings = &shell->settings,
+                                       .host = &shell->host,
+                                       .prefixes = shell->prefixes,
+                                       .log = shell->log,
+                                       .idle_timeout_s = (uint32_t)shell->config->idle_timeout_s,
+                                       .connection_closed = acceptor_on_closed,
+                                       .closed_host = &shell->acceptor};
+        if (!loop_init(&shell->loops[i], &options))
+            return false;
+        shell->loops_ready++;
+        shell->frontends[i] = &shell->loops[i].frontend;
+        shell->nodes[i] = &shell->loops[i].node;
+    }
+    node_load(&shell->loops[0].node, clock_now());
+    return true;
+}
+
+static bool start_threads(struct shell *shell)
+{
+    if (!keeper_start(&shell->keeper, shell->store, shell->shared, store_loop_of(shell->store, shell->loop_count),
+                      shell->engine == NULL, shell->config->grace_ms))
+        return false;
+    shell->nodes[shell->loop_count] = &shell->keeper.node;
+    for (unsigned i = 0; i < shell->loop_count; i++) {
+        if (!loop_start(&shell->loops[i], i))
+            return false;
+    }
+    return true;
+}
+
+/* Signals. */
+
+static const int STOP_SIGNALS[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP};
+
+static sigset_t signal_set(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof(STOP_SIGNALS) / sizeof(STOP_SIGNALS[0]); i++)
+        sigaddset(&set, STOP_SIGNALS[i]);
+    return set;
+}
+
+void shell_block_signals(void)
+{
+    sigset_t set = signal_set();
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* What can change while serving: buckets, passwords, verbosity. Anything wrong leaves everything as it was. */
+static void reload(struct shell *shell)
+{
+    struct config fresh;
+    char error[CONFIG_ERROR_MAX];
+    config_init(&fresh);
+    if (!config_read_arguments(&fresh, shell->argc, shell->argv, error)) {
+        log_line(shell->log, LEVEL_ERROR, "reload", "nothing has been changed: %s", error);
+    } else if (shell->config->auth_file != NULL && !auth_load(&shell->auth, shell->config->auth_file, shell->log)) {
+        log_line(shell->log, LEVEL_ERROR, "reload", "the old passwords and buckets stay");
+    } else {
+        log_set_verbosity(shell->log, (uint32_t)fresh.verbosity);
+        if (node_reload_buckets(shell->shared, &fresh.buckets))
+            log_line(shell->log, LEVEL_NOTICE, "reload", "read again: %u buckets, verbosity %u", fresh.buckets.count,
+                     (unsigned)fresh.verbosity);
+        else
+            log_line(shell->log, LEVEL_ERROR, "reload", "the old buckets stay: too many reloads, restart the server");
+    }
+    config_close(&fresh);
+}
+
+static void on_signal(int fd, short what, void *context)
+{
+    (void)what;
+    struct shell *shell = context;
+    struct signalfd_siginfo info;
+    while (read(fd, &info, sizeof(info)) == sizeof(info)) {
+        if (info.ssi_signo == SIGHUP) {
+            reload(shell);
+            continue;
+        }
+        log_line(shell->log, LEVEL_INFO, "stop", "%s", strsignal((int)info.ssi_signo));
+        event_base_loopbreak(shell->base);
+    }
+}
+
+static bool open_main_loop(struct shell *shell)
+{
+    struct event_config *config = event_config_new();
+    CHECK_MEMORY(config);
+    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    shell->base = event_base_new_with_config(config);
+    event_config_free(config);
+    sigset_t set = signal_set();
+    shell->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (shell->base == NULL || shell->signal_fd < 0) {
+        log_line(shell->log, LEVEL_ERROR, "start", "cannot make an event loop: %s", strerror(errno));
+        return false;
+    }
+    event_assign(&shell->signal_event, shell->base, shell->signal_fd, EV_READ | EV_PERSIST, on_signal, shell);
+    return event_add(&shell->signal_event, NULL) == 0;
+}
+
+static bool open_listeners(struct shell *shell)
+{
+    struct listeners listeners;
+    if (!listeners_open(&listeners, shell->config, shell->log))
+        return false;
+    if (acceptor_init(&shell->acceptor, shell->base, &listeners, shell->log))
+        return true;
+    listeners_close(&listeners);
+    return false;
+}
+
+bool shell_open(struct shell *shell, struct config *config, int argc, char **argv, struct log *log)
+{
+    *shell = (struct shell){.config = config,
+                            .argc = argc,
+                            .argv = argv,
+                            .log = log,
+                            .loop_count = (unsigned)config->threads,
+                            .signal_fd = -1,
+                            .started_ms = clock_now().mono_ns / 1000000};
+    shell->dir.lock = -1;
+    shell->baseline = calloc(1, sizeof(*shell->baseline));
+    CHECK_MEMORY(shell->baseline);
+    pthread_mutex_init(&shell->baseline_lock, NULL);
+    auth_init(&shell->auth);
+    keeper_init(&shell->keeper, log);
+    shell->connections_max = process_raise_files(config->connections_max, SERVER_OWN_FILES(config->threads), log);
+    if (config->auth_file != NULL && !auth_load(&shell->auth, config->auth_file, log))
+        return false;
+    /* Clients that connect while the log is replayed wait in the backlog; a port that is taken is told before. */
+    if (!open_main_loop(shell) || !open_data(shell) || !open_listeners(shell))
+        return false;
+    if (config->engine == STORE_ON_LMDB && !open_engine(shell))
+        return false;
+    if (!open_store(shell) || !open_node(shell) || !open_loops(shell) || !start_threads(shell))
+        return false;
+    if (config->lock_memory)
+        process_lock_memory("data.mdb", log);
+    return true;
+}
+
+void shell_run(struct shell *shell)
+{
+    acceptor_start(&shell->acceptor, shell->loops, shell->loop_count, shell->connections_max,
+                   shell->config->connections_wait);
+    log_line(shell->log, LEVEL_INFO, "start", "node %s serves with %u threads", shell->dir.node, shell->loop_count);
+    event_base_loop(shell->base, 0);
+}
+
+static void close_threads(struct shell *shell)
+{
+    acceptor_close(&shell->acceptor);
+    for (unsigned i = 0; i < shell->loops_ready; i++)
+        loop_stop(&shell->loops[i]);
+    for (unsigned i = 0; i < shell->loops_ready; i++)
+        loop_join(&shell->loops[i]);
+    keeper_stop(&shell->keeper);
+}
+
+void shell_close(struct shell *shell)
+{
+    close_threads(shell);
+    hybrid_time newest = shell->shared != NULL ? atomic_load(&node_clock(shell->shared)->last) : shell->recovery.newest;
+    keeper_close(&shell->keeper);
+    for (unsigned i = 0; i < shell->loops_ready; i++)
+        loop_close(&shell->loops[i]);
+    prefix_stats_free(shell->prefixes);
+    if (shell->store != NULL)
+        store_close(shell->store, newest);
+    node_shared_free(shell->shared);
+    disk_files_close(shell->disk);
+    if (shell->engine != NULL)
+        shell->engine->ops->close(shell->engine);
+    data_dir_close(&shell->dir);
+    if (shell->base != NULL)
+        event_base_free(shell->base);
+    if (shell->signal_fd >= 0)
+        close(shell->signal_fd);
+    auth_close(&shell->auth);
+    free(shell->loops);
+    free(shell->frontends);
+    free(shell->nodes);
+    free(shell->baseline);
+    pthread_mutex_destroy(&shell->baseline_lock);
+    *shell = (struct shell){.signal_fd = -1};
+}
