@@ -34,7 +34,7 @@ enum store_status {
     STORE_UNCHANGED, /* update: apply said STORE_KEEP */
     STORE_FULL,      /* update: no space in log, map or disk, or no memory; the key is untouched */
     STORE_CORRUPT,   /* the record failed its checksum; it is not served and not overwritten blindly */
-    STORE_IO         /* the engine could not read */
+    STORE_IO         /* read: the engine could not read. Update: the log could not be written or synced */
 };
 
 /* What an update's function wants done with the record. */
@@ -63,6 +63,7 @@ struct store_op {
     enum durability durability; /* update */
     bool peek;                  /* read: do not count as a use of the record */
     bool uses_reserve;          /* update: may use the reserved space (deletes, sweeps) */
+    bool keeps_use;             /* update: the new record is still the one that was read (touch, incr) */
     uint16_t partition;
     uint32_t hash;      /* hash_of_key(key) */
     struct bytes key;   /* the client's key, 1..250 bytes; empty for a record of the node itself */
@@ -152,7 +153,8 @@ void store_sync(struct store *store);
 struct store_cursor {
     uint8_t key[2 + 250];
     uint16_t key_len;
-    uint32_t stripe;
+    uint32_t stripe; /* of a volatile store, and the place in it */
+    uint64_t position;
     uint64_t passes; /* complete passes so far */
 };
 
@@ -160,7 +162,8 @@ struct store_cursor {
 typedef void store_visit(void *context, uint16_t partition, struct bytes key, struct bytes record);
 
 /* Visits the next up to `max` records, as loop `loop`; after the last record the cursor starts over and the call
- * returns early. Returns how many were visited. */
+ * returns early. Returns how many were visited. A durable store visits what has been checkpointed; a volatile one may
+ * visit a few more than `max`, those that share the last one's hash bucket. `visit` must not call the store. */
 size_t store_scan(struct store *store, struct store_loop *loop, struct store_cursor *cursor, size_t max,
                   store_visit *visit, void *context);
 

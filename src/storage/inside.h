@@ -1,0 +1,115 @@
+/* What the files of the store share among themselves. */
+#ifndef STORAGE_INSIDE_H
+#define STORAGE_INSIDE_H
+
+#include "storage/buffer.h"
+#include "storage/checkpoint.h"
+#include "storage/log.h"
+#include "storage/store.h"
+
+#include <stdatomic.h>
+
+enum {
+    RECORD_SHARE_MAX = 8,    /* a record of more than memory / this is not kept clean in the buffer */
+    BACKOFF_MIN_MS = 100,    /* after a failure of engine or disk */
+    BACKOFF_MAX_MS = 5000,   /* doubled up to this */
+    KEY_WITH_PARTITION = 252 /* longest key of the engine */
+};
+
+/* Written by the loop alone, read by anyone. */
+struct loop_counters {
+    _Atomic uint64_t hits, misses, engine_reads, reclaimed, waited;
+};
+
+/* Written by any thread; rare events. */
+struct store_counters {
+    _Atomic uint64_t evictions, evicted_unfetched, checkpoints, checkpointed_records, checkpoint_failures, log_syncs;
+    _Atomic uint64_t corrupt_records, io_errors, full_errors;
+};
+
+struct store_loop {
+    _Alignas(64) struct store *store;
+    unsigned number;
+    struct queue done;    /* finished ops; the loop's alone */
+    struct queue waiting; /* updates without space, in the order of their submission; the loop's alone */
+    uint64_t seen_space;  /* the store's space_epoch when the first of them was last tried */
+    _Atomic bool is_waiting;
+    _Atomic bool has_synced; /* log.synced is not empty */
+    struct loop_counters counters;
+    struct log log;
+};
+
+struct store {
+    struct store_limits limits;
+    struct store_ports ports;
+    struct buffer buffer;
+    struct log_set logs;    /* durable stores only */
+    struct log **loop_logs; /* of the loops, by number */
+    struct store_loop *loops;
+    unsigned loop_count;
+    uint64_t record_clean_max; /* bytes of the largest record that is kept clean */
+
+    _Atomic uint64_t dirty_since_ns; /* since when something dirty has waited for a checkpoint, 0: nothing */
+    _Atomic uint64_t space_epoch;    /* grows whenever a waiting update may find what it waits for */
+    _Atomic bool nearly_full;        /* the engine has only its reserve left */
+    _Atomic bool engine_fails;       /* the last batch failed */
+    _Atomic bool log_exhausted;      /* no segment can be had, and no checkpoint would free one */
+    _Atomic bool checkpoint_wanted;  /* start a round whatever the limits say */
+
+    struct checkpoint checkpoint; /* storage thread */
+    struct store_counters counters;
+};
+
+static inline bool store_is_durable(const struct store *store)
+{
+    return store->ports.engine != NULL;
+}
+
+static inline uint32_t seconds_of(struct instant now)
+{
+    return (uint32_t)(now.mono_ns / 1000000000U);
+}
+
+/* For counters with one writer. */
+static inline void counter_add(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+}
+/* For counters with many. */
+static inline void counter_add_shared(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+/* The engine's form of a key; `at` has room for KEY_WITH_PARTITION bytes. */
+struct bytes store_engine_key(uint8_t *at, uint16_t partition, struct bytes key);
+
+/* Reads a record out of the engine and verifies it. STORE_OK, STORE_ABSENT, STORE_CORRUPT, STORE_IO or STORE_FULL (no
+ * memory). */
+enum store_status store_read_engine(struct store *store, unsigned reader, uint16_t partition, struct bytes key,
+                                    struct blob **record);
+
+/* Evicts until the buffer is within its memory. Without any lock. */
+void store_evict(struct store *store);
+
+/* Counts and reports a record that failed its checksum; not every one of many. */
+void store_report_corrupt(struct store *store, uint16_t partition, struct bytes key);
+
+void store_report(struct store *store, const char *text);
+
+/* Something has changed that updates wait for: lets every loop that has such try again. */
+void store_announce_space(struct store *store);
+
+/* Moves ops whose log position is durable, up to `durable`, to the loop's finished ones. Takes the log's lock. */
+void store_complete_synced(struct store *store, struct store_loop *loop, uint64_t durable, enum store_status status);
+
+/* Notes that something is dirty since `now`. Under a stripe's lock, after the entry was marked. */
+static inline void store_note_dirty(struct store *store, struct instant now)
+{
+    if (atomic_load_explicit(&store->dirty_since_ns, memory_order_relaxed) != 0)
+        return;
+    atomic_store_explicit(&store->dirty_since_ns, now.mono_ns == 0 ? 1 : now.mono_ns, memory_order_relaxed);
+    store->ports.wake_storage(store->ports.host);
+}
+
+#endif

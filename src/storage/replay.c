@@ -1,0 +1,381 @@
+#include "storage/replay.h"
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/wire.h"
+#include "storage/inside.h"
+#include "version/record.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A segment that is being replayed, with its next record. Within a segment sequence numbers grow, so merging all
+ * segments by their next number replays the store's updates in the order in which they were made. */
+struct stream {
+    struct segment_reader reader;
+    struct log_record next;
+};
+
+struct replay {
+    struct store *store;
+    struct store_recovery *found;
+    struct segment **segments; /* all that were found, then those to be replayed */
+    size_t segment_count, segment_capacity;
+    struct stream **heap; /* the lowest sequence on top */
+    size_t heap_count;
+    uint64_t floor, sequence_last, generation_last;
+    struct arena arena;
+    bool failed;
+};
+
+static void fail(struct replay *replay, const char *text)
+{
+    store_report(replay->store, text);
+    replay->failed = true;
+}
+
+/* ---- What the last checkpoint said ---- */
+
+static uint64_t read_number(struct replay *replay, const char *name, size_t len, uint64_t *second)
+{
+    struct blob *value = store_read_meta(replay->store, name);
+    if (value == NULL)
+        return 0;
+    if (value->len != len)
+        fail(replay,
+             "The data directory's meta table is damaged (log floor, clock or stop mark); restore the directory "
+             "from a copy.");
+    struct wire_reader reader = wire_reader_of(blob_bytes(value));
+    uint64_t first = wire_read_u64(&reader);
+    if (second != NULL)
+        *second = wire_read_u64(&reader);
+    blob_release(value);
+    return first;
+}
+
+static void read_meta(struct replay *replay)
+{
+    uint64_t next_sequence = 1;
+    replay->floor = read_number(replay, META_LOG_FLOOR, LOG_FLOOR_LEN, &next_sequence);
+    replay->sequence_last = next_sequence == 0 ? 0 : next_sequence - 1;
+    replay->generation_last = replay->floor == 0 ? 0 : replay->floor - 1;
+    replay->found->newest = read_number(replay, META_HYBRID_TIME, 8, NULL);
+    uint64_t stopped_at = read_number(replay, META_CLEAN_STOP, 8, NULL);
+    replay->found->clean = stopped_at == replay->floor;
+}
+
+/* The mark is only told to the operator: what is replayed depends on the segments alone. */
+static void erase_clean_mark(struct replay *replay)
+{
+    uint8_t mark[8] = {0};
+    if (replay->found->clean && replay->floor != 0
+        && !store_put_meta(replay->store, META_CLEAN_STOP, bytes_of(mark, sizeof mark)))
+        store_report(replay->store, "The data directory could not be marked as in use; check its disk.");
+}
+
+/* ---- The segments ---- */
+
+static uint64_t number_of_name(const char *name)
+{
+    unsigned long long number;
+    int end = 0;
+    if (sscanf(name, "log-%16llu%n", &number, &end) != 1 || name[end] != '\0')
+        return UINT64_MAX;
+    return number;
+}
+
+static void meet_file(void *context, const char *name, uint64_t size)
+{
+    struct replay *replay = context;
+    (void)size;
+    uint64_t number = number_of_name(name);
+    if (number == UINT64_MAX || replay->failed)
+        return;
+    if (number >= replay->store->logs.next_file)
+        replay->store->logs.next_file = number + 1;
+    if (replay->segment_count == replay->segment_capacity) {
+        replay->segment_capacity = replay->segment_capacity == 0 ? 16 : 2 * replay->segment_capacity;
+        replay->segments = realloc(replay->segments, replay->segment_capacity * sizeof(struct segment *));
+        CHECK_MEMORY(replay->segments);
+    }
+    enum disk_status status;
+    struct segment *segment = segment_open(replay->store->ports.disk, name, &status);
+    if (segment == NULL || segment_read_generation(replay->store->ports.disk, segment) != DISK_OK) {
+        if (segment != NULL)
+            segment_close(replay->store->ports.disk, segment);
+        fail(replay, "A segment of the log could not be read; nothing was changed; check the disk of the data "
+                     "directory.");
+        return;
+    }
+    replay->segments[replay->segment_count++] = segment;
+}
+
+static void find_segments(struct replay *replay)
+{
+    struct disk *disk = replay->store->ports.disk;
+    if (disk->list(disk, meet_file, replay) != DISK_OK && !replay->failed)
+        fail(replay, "The files of the log could not be listed; check the data directory.");
+}
+
+/* Segments above the floor go to the set as sealed ones and stay in the array; the others are free. */
+static void sort_segments(struct replay *replay)
+{
+    struct store *store = replay->store;
+    size_t kept = 0;
+    for (size_t i = 0; i < replay->segment_count; i++) {
+        struct segment *segment = replay->segments[i];
+        if (segment->generation > replay->generation_last)
+            replay->generation_last = segment->generation;
+        if (segment->generation != 0 && segment->generation >= replay->floor) {
+            log_adopt_sealed(&store->logs, segment);
+            replay->segments[kept++] = segment;
+        } else if (log_adopt_free(&store->logs, segment, store->loop_count + 1) != DISK_OK) {
+            store_report(store, "A file of the log that is no longer needed could not be removed.");
+        }
+    }
+    replay->segment_count = kept;
+}
+
+/* ---- Streams in the order of their next sequence ---- */
+
+static void sift_down(struct replay *replay, size_t at)
+{
+    struct stream **heap = replay->heap;
+    for (;;) {
+        size_t child = 2 * at + 1;
+        if (child >= replay->heap_count)
+            return;
+        if (child + 1 < replay->heap_count && heap[child + 1]->next.sequence < heap[child]->next.sequence)
+            child++;
+        if (heap[at]->next.sequence <= heap[child]->next.sequence)
+            return;
+        struct stream *swapped = heap[at];
+        heap[at] = heap[child];
+        heap[child] = swapped;
+        at = child;
+    }
+}
+
+/* Loads the stream's next record. False at its end. */
+static bool advance(struct replay *replay, struct stream *stream)
+{
+    switch (segment_read_next(&stream->reader, &stream->next)) {
+    case SEGMENT_RECORD:
+        return true;
+    case SEGMENT_END:
+        return false;
+    case SEGMENT_TORN:
+        replay->found->torn_records++;
+        return false;
+    case SEGMENT_TOO_NEW:
+        fail(replay,
+             "The log was written by a later version of this program; nothing was changed; start that version.");
+        return false;
+    case SEGMENT_IO:
+        break;
+    }
+    fail(replay, "A segment of the log could not be read; nothing was lost; check the disk of the data directory.");
+    return false;
+}
+
+static void free_stream(struct stream *stream)
+{
+    segment_reader_close(&stream->reader);
+    free(stream);
+}
+
+static void open_streams(struct replay *replay)
+{
+    replay->heap = calloc(replay->segment_count + 1, sizeof(struct stream *));
+    CHECK_MEMORY(replay->heap);
+    for (size_t i = 0; i < replay->segment_count; i++) {
+        struct stream *stream = calloc(1, sizeof *stream);
+        CHECK_MEMORY(stream);
+        segment_reader_init(&stream->reader, replay->store->ports.disk, replay->segments[i]);
+        if (advance(replay, stream))
+            replay->heap[replay->heap_count++] = stream;
+        else
+            free_stream(stream);
+    }
+    for (size_t i = replay->heap_count / 2; i-- > 0;)
+        sift_down(replay, i);
+}
+
+static void step_stream(struct replay *replay)
+{
+    struct stream *top = replay->heap[0];
+    if (!advance(replay, top)) {
+        replay->heap[0] = replay->heap[--replay->heap_count];
+        free_stream(top);
+    }
+    sift_down(replay, 0);
+}
+
+/* ---- One record ---- */
+
+static hybrid_time later(hybrid_time a, hybrid_time b)
+{
+    return a > b ? a : b;
+}
+
+static void note_times(struct replay *replay, const struct object *object)
+{
+    hybrid_time newest = replay->found->newest;
+    for (uint32_t i = 0; i < object->context.count; i++)
+        newest = later(newest, object->context.pairs[i].time);
+    for (uint32_t i = 0; i < object->live_count; i++)
+        newest = later(newest, later(object->live[i].time, object->live[i].expiry_stamp));
+    replay->found->newest = newest;
+}
+
+/* What the record becomes together with the one that is there; NULL when that stays. */
+static struct blob *merged(struct replay *replay, const struct object *logged, const struct log_record *record,
+                           struct bytes current)
+{
+    struct object known, both;
+    if (bytes_equal(current, record->record))
+        return NULL;
+    bool readable = current.len != 0 && record_decode(current, &known, &replay->arena) == RECORD_OK;
+    size_t len = record->record.len;
+    if (readable) {
+        object_merge(&both, logged, 0, &known, 0, &replay->arena);
+        len = record_size(&both);
+    }
+    struct blob *result = blob_new(len);
+    CHECK_MEMORY(result);
+    if (readable)
+        record_encode(&both, result->at);
+    else
+        memcpy(result->at, record->record.at, len);
+    if (readable && bytes_equal(blob_bytes(result), current)) {
+        blob_release(result);
+        return NULL;
+    }
+    return result;
+}
+
+/* The newest record that the store has. A damaged one in the engine counts as none: the log has a good one. */
+static struct blob *current_of(struct replay *replay, const struct log_record *record, struct entry *entry)
+{
+    struct blob *current = NULL;
+    if (entry != NULL)
+        return entry->record == NULL ? NULL : blob_retain(entry->record);
+    enum store_status status = store_read_engine(replay->store, 0, record->partition, record->key, &current);
+    if (status == STORE_IO || status == STORE_FULL)
+        fail(replay, "The engine could not be read while the log was replayed; nothing was lost; check the disk of the "
+                     "data directory.");
+    return current;
+}
+
+static void install(struct replay *replay, const struct place *place, struct stripe *stripe, struct entry *entry,
+                    struct blob *record)
+{
+    struct buffer *buffer = &replay->store->buffer;
+    if (entry == NULL)
+        buffer_insert(buffer, stripe, place, record, ENTRY_DIRTY, 0);
+    else
+        blob_release(buffer_replace(buffer, stripe, entry, record, ENTRY_DIRTY, 0));
+}
+
+/* No lock is taken: no other thread has been started. */
+static void replay_record(struct replay *replay, const struct log_record *record)
+{
+    struct buffer *buffer = &replay->store->buffer;
+    struct place place = {.hash = hash_of_key(record->key), .partition = record->partition, .key = record->key};
+    struct stripe *stripe = buffer_stripe(buffer, place.hash);
+    struct entry *entry = buffer_find(buffer, stripe, &place);
+    replay->sequence_last = record->sequence > replay->sequence_last ? record->sequence : replay->sequence_last;
+    replay->found->replayed_records++;
+    replay->found->replayed_bytes += log_record_size(record->key.len, record->record.len);
+    if (record->record.len == 0) {
+        install(replay, &place, stripe, entry, NULL);
+        return;
+    }
+    struct object logged;
+    arena_reset(&replay->arena);
+    if (record_decode(record->record, &logged, &replay->arena) != RECORD_OK) {
+        store_report_corrupt(replay->store, record->partition, record->key);
+        return;
+    }
+    note_times(replay, &logged);
+    struct blob *current = current_of(replay, record, entry);
+    if (replay->failed)
+        return;
+    struct blob *result = merged(replay, &logged, record, current == NULL ? bytes_of(NULL, 0) : blob_bytes(current));
+    blob_release(current);
+    if (result != NULL)
+        install(replay, &place, stripe, entry, result);
+}
+
+/* ---- All of it ---- */
+
+/* Memory stays bounded: when too much is dirty it goes to the engine; the floor stays until all has been replayed. */
+static void make_room(struct replay *replay)
+{
+    struct store *store = replay->store;
+    if (atomic_load(&store->buffer.dirty_bytes) >= store->limits.dirty_bytes
+        && checkpoint_all(store, false, replay->found->newest) != ENGINE_OK)
+        fail(replay,
+             "The log could not be replayed because the engine refuses its records; nothing was lost; free space "
+             "or raise map-size and start again.");
+    store_evict(store);
+}
+
+static void replay_segments(struct replay *replay)
+{
+    open_streams(replay);
+    while (replay->heap_count > 0 && !replay->failed) {
+        replay_record(replay, &replay->heap[0]->next);
+        if (!replay->failed)
+            make_room(replay);
+        step_stream(replay);
+    }
+    while (replay->heap_count > 0)
+        free_stream(replay->heap[--replay->heap_count]);
+    free(replay->heap);
+}
+
+static void settle(struct replay *replay)
+{
+    struct store *store = replay->store;
+    atomic_store(&store->logs.next_generation, replay->generation_last + 1);
+    atomic_store(&store->logs.next_sequence, replay->sequence_last + 1);
+    store->checkpoint.floor_done = replay->floor;
+    if (replay->segment_count != 0)
+        checkpoint_all(store, true, replay->found->newest); /* a failure is reported and retried by the slices */
+    if (log_supply_spare(&store->logs, 1) == SUPPLY_REFUSED)
+        store_report(store, "No segment of the log could be created because the disk is full or fails; updates are "
+                            "refused until there is space in the data directory.");
+    struct engine_usage usage = {0};
+    store->ports.engine->ops->usage(store->ports.engine, &usage);
+    atomic_store(&store->nearly_full, usage.nearly_full);
+}
+
+bool replay_all(struct store *store, struct store_recovery *found)
+{
+    struct replay *replay = calloc(1, sizeof *replay);
+    CHECK_MEMORY(replay);
+    replay->store = store;
+    replay->found = found;
+    arena_init(&replay->arena);
+    read_meta(replay);
+    if (!replay->failed)
+        find_segments(replay);
+    if (replay->failed) {
+        for (size_t i = 0; i < replay->segment_count; i++)
+            segment_close(store->ports.disk, replay->segments[i]);
+    } else {
+        sort_segments(replay);
+        replay_segments(replay);
+        found->clean = found->clean && found->replayed_records == 0 && found->torn_records == 0;
+    }
+    if (!replay->failed) {
+        settle(replay);
+        erase_clean_mark(replay);
+    }
+    bool ok = !replay->failed;
+    arena_close(&replay->arena);
+    free(replay->segments);
+    free(replay);
+    return ok;
+}

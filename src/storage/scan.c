@@ -1,0 +1,129 @@
+/* Visiting all records, a bounded number at a time. */
+#include "storage/inside.h"
+
+#include "base/check.h"
+#include "base/wire.h"
+#include "version/record.h"
+
+#include <stdlib.h>
+
+struct engine_scan {
+    struct store *store;
+    struct store_cursor *cursor;
+    store_visit *visit;
+    void *context;
+    size_t visited;
+};
+
+static bool visit_engine_record(void *context, struct bytes key, struct bytes record)
+{
+    struct engine_scan *scan = context;
+    CHECK(key.len >= 2 && key.len <= sizeof scan->cursor->key);
+    memcpy(scan->cursor->key, key.at, key.len);
+    scan->cursor->key_len = (uint16_t)key.len;
+    struct wire_reader reader = wire_reader_of(key);
+    uint16_t partition = wire_read_u16(&reader);
+    struct bytes name = bytes_after(key, 2);
+    if (record_verify(record) == RECORD_OK) {
+        scan->visit(scan->context, partition, name, record);
+        scan->visited++;
+    } else {
+        store_report_corrupt(scan->store, partition, name);
+    }
+    return true;
+}
+
+static void start_over(struct store_cursor *cursor)
+{
+    *cursor = (struct store_cursor){.passes = cursor->passes + 1};
+}
+
+static size_t scan_engine(struct engine_scan *scan, unsigned reader, size_t max)
+{
+    struct engine *engine = scan->store->ports.engine;
+    struct store_cursor *cursor = scan->cursor;
+    uint8_t after[sizeof cursor->key];
+    size_t met = 0, len = cursor->key_len;
+    memcpy(after, cursor->key, len);
+    if (engine->ops->scan(engine, reader, bytes_of(after, len), max, visit_engine_record, scan, &met) != ENGINE_OK)
+        counter_add_shared(&scan->store->counters.io_errors, 1);
+    else if (met < max)
+        start_over(cursor);
+    return scan->visited;
+}
+
+/* A record of a volatile store, held while it is visited without the lock. */
+struct held {
+    struct blob *record;
+    uint16_t partition;
+    uint8_t key_len;
+    uint8_t key[LOG_KEY_MAX];
+};
+
+/* Copies one bucket; `held` has room for it. */
+static void hold_bucket(const struct entry *entry, struct held *held)
+{
+    for (size_t i = 0; entry != NULL; entry = entry->next, i++) {
+        held[i].record = blob_retain(entry->record);
+        held[i].partition = entry->partition;
+        held[i].key_len = entry->key_len;
+        memcpy(held[i].key, entry->key, entry->key_len);
+    }
+}
+
+/* Buckets are ranges of positions, also after the table has grown: the cursor is where the next range begins. */
+static size_t hold_next(struct store *store, struct store_cursor *cursor, struct held **held)
+{
+    struct stripe *stripe = &store->buffer.stripes[cursor->stripe];
+    size_t count = 0;
+    store->ports.locks->take(&stripe->lock);
+    unsigned shift = 32 - stripe->bits;
+    uint64_t bucket = cursor->position >> shift, end = (uint64_t)1 << stripe->bits;
+    while (bucket < end && stripe->table[bucket] == NULL)
+        bucket++;
+    if (bucket < end) {
+        for (const struct entry *entry = stripe->table[bucket]; entry != NULL; entry = entry->next)
+            count++;
+        *held = malloc(count * sizeof **held);
+        CHECK_MEMORY(*held);
+        hold_bucket(stripe->table[bucket++], *held);
+    }
+    store->ports.locks->give(&stripe->lock);
+    cursor->position = bucket << shift;
+    if (bucket == end) {
+        cursor->position = 0;
+        cursor->stripe++;
+    }
+    return count;
+}
+
+static size_t scan_buffer(struct store *store, struct store_cursor *cursor, size_t max, store_visit *visit,
+                          void *context)
+{
+    size_t visited = 0;
+    while (visited < max) {
+        struct held *held = NULL;
+        size_t count = hold_next(store, cursor, &held);
+        for (size_t i = 0; i < count; i++) {
+            visit(context, held[i].partition, bytes_of(held[i].key, held[i].key_len), blob_bytes(held[i].record));
+            blob_release(held[i].record);
+        }
+        free(held);
+        visited += count;
+        if (cursor->stripe == store->limits.stripes) {
+            start_over(cursor);
+            break;
+        }
+    }
+    return visited;
+}
+
+size_t store_scan(struct store *store, struct store_loop *loop, struct store_cursor *cursor, size_t max,
+                  store_visit *visit, void *context)
+{
+    CHECK(max > 0);
+    if (!store_is_durable(store))
+        return scan_buffer(store, cursor, max, visit, context);
+    struct engine_scan scan = {.store = store, .cursor = cursor, .visit = visit, .context = context};
+    return scan_engine(&scan, loop->number, max);
+}
