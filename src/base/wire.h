@@ -45,7 +45,8 @@ static inline uint8_t wire_read_u8(struct wire_reader *reader)
 static inline uint16_t wire_read_u16(struct wire_reader *reader)
 {
     const uint8_t *at = wire_take(reader, 2);
-    return at == NULL ? 0 : (uint16_t)(at[0] << 8 | at[1]);
+    unsigned value = at == NULL ? 0 : (unsigned)at[0] << 8 | at[1];
+    return (uint16_t)value;
 }
 static inline uint32_t wire_u32_at(const uint8_t *at)
 {
