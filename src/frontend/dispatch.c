@@ -121,6 +121,17 @@ static uint64_t recache_ttl_of(const struct task *task, struct instant now)
     return until_ms > now_ms ? (until_ms - now_ms) / 1000 : 0;
 }
 
+/* When both are given, the later of N and T on the line has the last word on an item that is made. */
+static bool vivifies_until_touch(const struct meta_flags *flags)
+{
+    bool touch_is_last = false;
+    for (unsigned i = 0; i < flags->count; i++) {
+        if (flags->list[i].letter == 'T' || flags->list[i].letter == 'N')
+            touch_is_last = flags->list[i].letter == 'T';
+    }
+    return touch_is_last;
+}
+
 static void fill_read(struct task *task, struct request *request, struct instant now)
 {
     const struct command *command = &task->command;
@@ -136,7 +147,9 @@ static void fill_read(struct task *task, struct request *request, struct instant
     request->peek = has_flag(command, 'u');
     if (has_flag(command, 'N')) {
         request->vivify = true;
-        request->vivify_expiry_ms = expiry_of(task, command->meta.vivify_exptime, now);
+        request->vivify_expiry_ms = vivifies_until_touch(&command->meta)
+                                        ? request->expiry_ms
+                                        : expiry_of(task, command->meta.vivify_exptime, now);
     }
     if (has_flag(command, 'R')) {
         request->recache = true;

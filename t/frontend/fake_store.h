@@ -111,6 +111,7 @@ static void fake_update(struct store_loop *loop, struct store_op *op)
     }
     blob_release(found->record);
     found->record = draft.record; /* NULL when erased */
+    found->fetched = false;
 }
 
 static void fake_run(struct store_loop *loop, struct store_op *op)
