@@ -74,9 +74,12 @@ static bool is_letter(uint8_t c)
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
-static bool is_known(char letter, const struct command *out)
+/* n takes no token, so that a stray "noreply" stays the mistake that it is for memcached. */
+static bool is_known(char letter, struct bytes token, const struct command *out)
 {
-    if (letter == META_COUNT || letter == META_PICK)
+    if (letter == META_COUNT)
+        return out->kind == COMMAND_META_GET && token.len == 0;
+    if (letter == META_PICK)
         return out->kind == COMMAND_META_GET;
     return strchr("NTRlOPLkstcfvhuqFCMJDIb", letter) != NULL;
 }
@@ -93,9 +96,9 @@ static const char *take_flags(const struct text_line *line, unsigned first, stru
             return "CLIENT_ERROR duplicate flag";
         if (is_letter(word.at[0]) && meta_has(&out->meta, letter))
             return "CLIENT_ERROR duplicate flag";
-        if (!is_letter(word.at[0]) || !is_known(letter, out))
-            return "CLIENT_ERROR invalid flag";
         struct bytes token = bytes_after(word, 1);
+        if (!is_letter(word.at[0]) || !is_known(letter, token, out))
+            return "CLIENT_ERROR invalid flag";
         out->meta.present |= meta_bit(letter);
         out->meta.list[out->meta.count++] = (struct meta_flag){.letter = letter, .token = token};
         const char *wrong = take_flag(letter, token, out, mode, &bad_flags);

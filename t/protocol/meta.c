@@ -150,6 +150,7 @@ static void siblings_are_counted_and_picked_by_own_flags(void **state)
     /* The letters are free in memcached and must stay clear of its own. */
     assert_null(strchr("bcfhklOqstuvCEINRTPLSMFxJDWXZ", META_COUNT));
     assert_null(strchr("bcfhklOqstuvCEINRTPLSMFxJDWXZ", META_PICK));
+    assert_refused("mg k noreply\r\n", "CLIENT_ERROR invalid flag");
     assert_refused("mg k p\r\n", bad_token);
     assert_refused("mg k px\r\n", bad_token);
     assert_refused("mg k p-1\r\n", bad_token);
