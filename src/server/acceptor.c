@@ -63,8 +63,8 @@ void acceptor_on_closed(void *context)
 /* The system is short of something; trying again at once would only spin. */
 static void back_off(struct acceptor *acceptor, int code)
 {
-    log_line(acceptor->log, LEVEL_WARNING, "accept", "cannot accept connections: %s; trying again every %d ms",
-             strerror(code), ACCEPT_RETRY_MS);
+    logger_line(acceptor->log, LEVEL_WARNING, "accept", "cannot accept connections: %s; trying again every %d ms",
+                strerror(code), ACCEPT_RETRY_MS);
     suspend(acceptor);
     acceptor->retrying = true;
     event_add(&acceptor->retry_event, &(struct timeval){.tv_usec = ACCEPT_RETRY_MS * 1000});
@@ -77,15 +77,15 @@ static void reject(struct acceptor *acceptor, int fd)
     (void)sent;
     close(fd);
     atomic_fetch_add(&acceptor->rejected, 1);
-    log_line(acceptor->log, LEVEL_INFO, "accept", "refused a connection: %llu are open (-c)",
-             (unsigned long long)acceptor->connections_max);
+    logger_line(acceptor->log, LEVEL_INFO, "accept", "refused a connection: %llu are open (-c)",
+                (unsigned long long)acceptor->connections_max);
 }
 
 static void deal(struct acceptor *acceptor, int fd)
 {
     atomic_fetch_add(&acceptor->current, 1);
     atomic_fetch_add(&acceptor->total, 1);
-    log_line(acceptor->log, LEVEL_DEBUG, "accept", "connection %d goes to worker %u", fd, acceptor->next);
+    logger_line(acceptor->log, LEVEL_DEBUG, "accept", "connection %d goes to worker %u", fd, acceptor->next);
     loop_adopt(&acceptor->loops[acceptor->next], fd);
     acceptor->next = (acceptor->next + 1) % acceptor->loop_count;
 }
@@ -118,12 +118,12 @@ static void on_acceptable(int fd, short what, void *context)
 }
 
 bool acceptor_init(struct acceptor *acceptor, struct event_base *base, const struct listeners *listeners,
-                   struct log *log)
+                   struct logger *log)
 {
     *acceptor = (struct acceptor){.base = base, .listeners = *listeners, .log = log};
     acceptor->resume_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (acceptor->resume_fd < 0) {
-        log_line(log, LEVEL_ERROR, "start", "cannot make an eventfd: %s", strerror(errno));
+        logger_line(log, LEVEL_ERROR, "start", "cannot make an eventfd: %s", strerror(errno));
         return false;
     }
     for (unsigned i = 0; i < listeners->count; i++)

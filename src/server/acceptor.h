@@ -26,14 +26,14 @@ struct acceptor {
     uint64_t connections_max;
     bool waits; /* beyond the limit stop accepting instead of refusing */
     bool retrying;
-    struct log *log;
+    struct logger *log;
     _Atomic bool accepting;
     _Atomic uint64_t current, total, rejected, disabled;
 };
 
 /* The listeners become the acceptor's. Nothing is accepted before acceptor_start. false after a logged error. */
 bool acceptor_init(struct acceptor *acceptor, struct event_base *base, const struct listeners *listeners,
-                   struct log *log);
+                   struct logger *log);
 void acceptor_start(struct acceptor *acceptor, struct loop *loops, unsigned loop_count, uint64_t connections_max,
                     bool waits);
 /* Closes the listening sockets; may be called twice. */

@@ -62,7 +62,7 @@ static const char *parse_line(const char *line, struct auth_entry *entry)
     return NULL;
 }
 
-static bool read_entries(FILE *file, const char *path, struct auth_entry *entries, unsigned *count, struct log *log)
+static bool read_entries(FILE *file, const char *path, struct auth_entry *entries, unsigned *count, struct logger *log)
 {
     char *line = NULL;
     size_t room = 0;
@@ -83,15 +83,15 @@ static bool read_entries(FILE *file, const char *path, struct auth_entry *entrie
         wrong = "is missing; accepted: lines of the form user:password";
     }
     if (wrong != NULL)
-        log_line(log, LEVEL_ERROR, "auth", "%s:%u: the line %s", path, number, wrong);
+        logger_line(log, LEVEL_ERROR, "auth", "%s:%u: the line %s", path, number, wrong);
     return wrong == NULL;
 }
 
-bool auth_load(struct auth *auth, const char *path, struct log *log)
+bool auth_load(struct auth *auth, const char *path, struct logger *log)
 {
     FILE *file = fopen(path, "re");
     if (file == NULL) {
-        log_line(log, LEVEL_ERROR, "auth", "cannot read the password file %s: %s", path, strerror(errno));
+        logger_line(log, LEVEL_ERROR, "auth", "cannot read the password file %s: %s", path, strerror(errno));
         return false;
     }
     unsigned count = 0;

@@ -3,7 +3,7 @@
 #define SERVER_AUTH_H
 
 #include "base/bytes.h"
-#include "server/log.h"
+#include "server/logger.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -25,7 +25,7 @@ void auth_init(struct auth *auth);
 void auth_close(struct auth *auth);
 
 /* Reads the file. false after an error that has been logged (with file and line); the old entries then stay. */
-bool auth_load(struct auth *auth, const char *path, struct log *log);
+bool auth_load(struct auth *auth, const char *path, struct logger *log);
 
 /* Any thread. Takes the same time for every user, known or not, so that nobody learns names by measuring. */
 bool auth_verify(struct auth *auth, struct bytes user, struct bytes password);

@@ -17,21 +17,21 @@ enum { IDENTITY_BYTES_MAX = 512, PATH_BYTES_MAX = 4096 };
 static const char IDENTITY[] = "identity";
 static const char MAGIC[] = "ringcached-data";
 
-static bool refuse(struct log *log, const char *path, const char *what)
+static bool refuse(struct logger *log, const char *path, const char *what)
 {
-    log_line(log, LEVEL_ERROR, "data-directory", "data directory %s %s", path, what);
+    logger_line(log, LEVEL_ERROR, "data-directory", "data directory %s %s", path, what);
     return false;
 }
 
-static bool refuse_errno(struct log *log, const char *path, const char *what)
+static bool refuse_errno(struct logger *log, const char *path, const char *what)
 {
     int code = errno;
     const char *advice = code == EACCES || code == EPERM ? "; check its owner and permissions"
                          : code == EROFS                 ? "; it must be writeable"
                          : code == ENOENT                ? "; its parent directory does not exist"
                                                          : "";
-    log_line(log, LEVEL_ERROR, "data-directory", "data directory %s cannot be %s: %s%s", path, what, strerror(code),
-             advice);
+    logger_line(log, LEVEL_ERROR, "data-directory", "data directory %s cannot be %s: %s%s", path, what, strerror(code),
+                advice);
     return false;
 }
 
@@ -50,7 +50,7 @@ static bool sync_directory(const struct data_dir *dir)
     return good;
 }
 
-static bool lock(struct data_dir *dir, struct log *log)
+static bool lock(struct data_dir *dir, struct logger *log)
 {
     char path[PATH_BYTES_MAX], holder[32] = "";
     dir->lock = open(path_in(dir, "lock", path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -62,9 +62,9 @@ static bool lock(struct data_dir *dir, struct log *log)
         ssize_t got = pread(dir->lock, holder, sizeof(holder) - 1, 0);
         holder[got > 0 ? got : 0] = '\0';
         holder[strcspn(holder, "\n")] = '\0';
-        log_line(log, LEVEL_ERROR, "data-directory",
-                 "data directory %s is in use by another process%s%s; stop it or name another directory with --data",
-                 dir->path, holder[0] != '\0' ? ", pid " : "", holder);
+        logger_line(log, LEVEL_ERROR, "data-directory",
+                    "data directory %s is in use by another process%s%s; stop it or name another directory with --data",
+                    dir->path, holder[0] != '\0' ? ", pid " : "", holder);
         return false;
     }
     int len = snprintf(holder, sizeof(holder), "%ld\n", (long)getpid());
@@ -90,7 +90,7 @@ static bool is_empty(const struct data_dir *dir)
     return empty;
 }
 
-static bool write_identity(struct data_dir *dir, struct log *log)
+static bool write_identity(struct data_dir *dir, struct logger *log)
 {
     char text[IDENTITY_BYTES_MAX], draft[PATH_BYTES_MAX], path[PATH_BYTES_MAX];
     int len =
@@ -105,7 +105,7 @@ static bool write_identity(struct data_dir *dir, struct log *log)
     return true;
 }
 
-static bool parse_identity(struct data_dir *dir, const char *text, struct log *log)
+static bool parse_identity(struct data_dir *dir, const char *text, struct logger *log)
 {
     char magic[32], node[RING_NAME_MAX + 1];
     unsigned format = 0, partitions = 0;
@@ -121,7 +121,7 @@ static bool parse_identity(struct data_dir *dir, const char *text, struct log *l
     return true;
 }
 
-static bool read_identity(struct data_dir *dir, int fd, struct log *log)
+static bool read_identity(struct data_dir *dir, int fd, struct logger *log)
 {
     char text[IDENTITY_BYTES_MAX];
     ssize_t got = read(fd, text, sizeof(text) - 1);
@@ -131,18 +131,18 @@ static bool read_identity(struct data_dir *dir, int fd, struct log *log)
     return parse_identity(dir, text, log);
 }
 
-static bool match(const struct data_dir *dir, const struct data_dir_wish *wish, struct log *log)
+static bool match(const struct data_dir *dir, const struct data_dir_wish *wish, struct logger *log)
 {
     if (wish->node != NULL && strcmp(wish->node, dir->node) != 0) {
-        log_line(log, LEVEL_ERROR, "data-directory",
-                 "data directory %s belongs to node %s, not to %s; drop --node or name another directory", dir->path,
-                 dir->node, wish->node);
+        logger_line(log, LEVEL_ERROR, "data-directory",
+                    "data directory %s belongs to node %s, not to %s; drop --node or name another directory", dir->path,
+                    dir->node, wish->node);
         return false;
     }
     if (wish->partitions != 0 && wish->partitions != dir->partitions)
-        log_line(log, LEVEL_NOTICE, "data-directory",
-                 "data directory %s was founded with %u partitions, which stay; partitions = %u has no effect",
-                 dir->path, dir->partitions, wish->partitions);
+        logger_line(log, LEVEL_NOTICE, "data-directory",
+                    "data directory %s was founded with %u partitions, which stay; partitions = %u has no effect",
+                    dir->path, dir->partitions, wish->partitions);
     return true;
 }
 
@@ -153,7 +153,7 @@ static bool is_foreign(const struct data_dir *dir)
     return access(path_in(dir, IDENTITY, path), F_OK) != 0 && errno == ENOENT && !is_empty(dir);
 }
 
-static bool identify(struct data_dir *dir, const struct data_dir_wish *wish, struct log *log)
+static bool identify(struct data_dir *dir, const struct data_dir_wish *wish, struct logger *log)
 {
     char path[PATH_BYTES_MAX];
     int fd = open(path_in(dir, IDENTITY, path), O_RDONLY | O_CLOEXEC);
@@ -170,7 +170,7 @@ static bool identify(struct data_dir *dir, const struct data_dir_wish *wish, str
     return write_identity(dir, log);
 }
 
-bool data_dir_open(struct data_dir *dir, const struct data_dir_wish *wish, struct log *log)
+bool data_dir_open(struct data_dir *dir, const struct data_dir_wish *wish, struct logger *log)
 {
     *dir = (struct data_dir){.lock = -1, .path = strdup(wish->path)};
     CHECK_MEMORY(dir->path);

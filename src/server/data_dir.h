@@ -3,7 +3,7 @@
 #define SERVER_DATA_DIR_H
 
 #include "ring/ring.h"
-#include "server/log.h"
+#include "server/logger.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,7 +28,7 @@ struct data_dir_wish {
 
 /* Makes the directory (0700) when it is missing, locks it, reads or writes the identity. false after an error that has
  * been logged: unreadable, read-only, of another program, of a later release, of another node, in use. */
-bool data_dir_open(struct data_dir *dir, const struct data_dir_wish *wish, struct log *log);
+bool data_dir_open(struct data_dir *dir, const struct data_dir_wish *wish, struct logger *log);
 /* Gives the lock back. May be called twice, and on a zero-initialised structure. */
 void data_dir_close(struct data_dir *dir);
 

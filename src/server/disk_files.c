@@ -23,7 +23,7 @@ struct disk_files {
     char *path;
     int directory;
     bool mapped;
-    struct log *log;
+    struct logger *log;
     uint8_t *zeros;
 };
 
@@ -51,7 +51,7 @@ bool disk_overwrites_in_place(uint64_t file_system)
 static enum disk_status failed(struct disk_files *files, const char *what, const char *name)
 {
     int code = errno;
-    log_line(files->log, LEVEL_ERROR, "disk", "cannot %s %s/%s: %s", what, files->path, name, strerror(code));
+    logger_line(files->log, LEVEL_ERROR, "disk", "cannot %s %s/%s: %s", what, files->path, name, strerror(code));
     return code == ENOSPC || code == EDQUOT ? DISK_FULL : DISK_IO;
 }
 
@@ -242,14 +242,14 @@ static bool choose_mapping(struct disk_files *files, enum log_write how)
         return false;
     if (disk_overwrites_in_place((uint64_t)system.f_type))
         return true;
-    log_line(files->log, LEVEL_INFO, "disk",
-             "the file system of %s (type %lx) may not overwrite in place: the log "
-             "is written with pwrite; log-write = mapped would override this",
-             files->path, (unsigned long)system.f_type);
+    logger_line(files->log, LEVEL_INFO, "disk",
+                "the file system of %s (type %lx) may not overwrite in place: the log "
+                "is written with pwrite; log-write = mapped would override this",
+                files->path, (unsigned long)system.f_type);
     return false;
 }
 
-struct disk *disk_files_open(const char *directory, enum log_write how, struct log *log)
+struct disk *disk_files_open(const char *directory, enum log_write how, struct logger *log)
 {
     struct disk_files *files = calloc(1, sizeof(*files));
     CHECK_MEMORY(files);
@@ -266,10 +266,10 @@ struct disk *disk_files_open(const char *directory, enum log_write how, struct l
     files->zeros = calloc(1, ZEROS_BYTES);
     CHECK(files->path != NULL && files->zeros != NULL);
     if (mkdir(directory, 0700) != 0 && errno != EEXIST)
-        log_line(log, LEVEL_ERROR, "disk", "cannot create %s: %s", directory, strerror(errno));
+        logger_line(log, LEVEL_ERROR, "disk", "cannot create %s: %s", directory, strerror(errno));
     files->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (files->directory < 0) {
-        log_line(log, LEVEL_ERROR, "disk", "cannot open %s: %s", directory, strerror(errno));
+        logger_line(log, LEVEL_ERROR, "disk", "cannot open %s: %s", directory, strerror(errno));
         disk_files_close(&files->disk);
         return NULL;
     }

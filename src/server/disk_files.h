@@ -2,7 +2,7 @@
 #ifndef SERVER_DISK_FILES_H
 #define SERVER_DISK_FILES_H
 
-#include "server/log.h"
+#include "server/logger.h"
 #include "storage/disk.h"
 
 enum log_write {
@@ -13,7 +13,7 @@ enum log_write {
 
 /* The files lie in `directory`, which is made (0700) when it is missing. NULL after an error that has been logged. Any
  * thread may use the result; free with disk_files_close. */
-struct disk *disk_files_open(const char *directory, enum log_write how, struct log *log);
+struct disk *disk_files_open(const char *directory, enum log_write how, struct logger *log);
 /* All files have been closed. NULL is allowed. */
 void disk_files_close(struct disk *disk);
 

@@ -45,7 +45,7 @@ static struct admin_process process_facts(struct shell *shell)
         .has_idle_timeout = shell->config->idle_timeout_s != 0,
     };
     for (unsigned i = 0; i < shell->loop_count; i++) {
-        struct loop_counters *counters = &shell->loops[i].counters;
+        struct loop_traffic *counters = &shell->loops[i].counters;
         facts.bytes_read += atomic_load_explicit(&counters->bytes_read, memory_order_relaxed);
         facts.bytes_written += atomic_load_explicit(&counters->bytes_written, memory_order_relaxed);
         facts.idle_kicks += atomic_load_explicit(&counters->idle_kicks, memory_order_relaxed);
@@ -138,7 +138,7 @@ static void shut_down(void *host, bool graceful)
 
 static void set_verbosity(void *host, uint32_t level)
 {
-    log_set_verbosity(((struct shell *)host)->log, level);
+    logger_set_verbosity(((struct shell *)host)->log, level);
 }
 
 /* The buffer's size is fixed at the start. */

@@ -131,7 +131,7 @@ static void *run_sync(void *context)
     return NULL;
 }
 
-void keeper_init(struct keeper *keeper, struct log *log)
+void keeper_init(struct keeper *keeper, struct logger *log)
 {
     *keeper = (struct keeper){.log = log};
     bell_init(&keeper->storage_bell);
@@ -142,7 +142,7 @@ static bool start(struct keeper *keeper, pthread_t *thread, void *(*run)(void *)
 {
     int code = pthread_create(thread, NULL, run, keeper);
     if (code != 0)
-        log_line(keeper->log, LEVEL_ERROR, "start", "cannot start a thread: %s", strerror(code));
+        logger_line(keeper->log, LEVEL_ERROR, "start", "cannot start a thread: %s", strerror(code));
     else
         pthread_setname_np(*thread, name);
     return code == 0;

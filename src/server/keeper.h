@@ -4,7 +4,7 @@
 #define SERVER_KEEPER_H
 
 #include "node/node.h"
-#include "server/log.h"
+#include "server/logger.h"
 #include "storage/store.h"
 
 #include <pthread.h>
@@ -33,7 +33,7 @@ struct keeper {
     struct store *store;
     struct node_shared *shared;
     struct node node; /* the background loop's */
-    struct log *log;
+    struct logger *log;
     uint64_t grace_ms;
     bool is_volatile; /* neither checkpoints nor sync */
     struct bell storage_bell, sync_bell;
@@ -45,7 +45,7 @@ struct keeper {
 };
 
 /* The bells work from here on, so that the store may ring them while it opens. */
-void keeper_init(struct keeper *keeper, struct log *log);
+void keeper_init(struct keeper *keeper, struct logger *log);
 /* `loop` is the background loop's side of the store. false after an error that has been logged. */
 bool keeper_start(struct keeper *keeper, struct store *store, struct node_shared *shared, struct store_loop *loop,
                   bool is_volatile, uint64_t grace_ms);

@@ -18,7 +18,7 @@
 struct opening {
     struct listeners *listeners;
     const struct config *config;
-    struct log *log;
+    struct logger *log;
     FILE *port_file; /* NULL: not wanted */
 };
 
@@ -26,7 +26,7 @@ static bool add(struct opening *opening, int fd)
 {
     struct listeners *listeners = opening->listeners;
     if (listeners->count == LISTENERS_MAX) {
-        log_line(opening->log, LEVEL_ERROR, "listen", "more than %d addresses to listen on", LISTENERS_MAX);
+        logger_line(opening->log, LEVEL_ERROR, "listen", "more than %d addresses to listen on", LISTENERS_MAX);
         close(fd);
         return false;
     }
@@ -58,8 +58,8 @@ static void note_port(struct opening *opening, int fd, int family)
         fprintf(opening->port_file, "TCP %s: %u\n", family == AF_INET6 ? "INET6" : "INET", port);
     if (opening->listeners->tcp_port == 0)
         opening->listeners->tcp_port = (int)port;
-    log_line(opening->log, LEVEL_INFO, "listen", "listening on TCP port %u (%s)", port,
-             family == AF_INET6 ? "IPv6" : "IPv4");
+    logger_line(opening->log, LEVEL_INFO, "listen", "listening on TCP port %u (%s)", port,
+                family == AF_INET6 ? "IPv6" : "IPv4");
 }
 
 /* -1: this address does not work; errno says why. */
@@ -88,8 +88,8 @@ static bool listen_on(struct opening *opening, const char *host, int port)
     snprintf(service, sizeof(service), "%d", port == PORT_FREE ? 0 : port);
     int code = getaddrinfo(host, service, &hints, &found);
     if (code != 0) {
-        log_line(opening->log, LEVEL_ERROR, "listen", "cannot listen on \"%s\": %s", host != NULL ? host : "*",
-                 code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code));
+        logger_line(opening->log, LEVEL_ERROR, "listen", "cannot listen on \"%s\": %s", host != NULL ? host : "*",
+                    code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code));
         return false;
     }
     unsigned opened = 0;
@@ -107,8 +107,8 @@ static bool listen_on(struct opening *opening, const char *host, int port)
     }
     freeaddrinfo(found);
     if (opened == 0 || !good)
-        log_line(opening->log, LEVEL_ERROR, "listen", "cannot listen on %s port %d: %s", host != NULL ? host : "*",
-                 port, strerror(why));
+        logger_line(opening->log, LEVEL_ERROR, "listen", "cannot listen on %s port %d: %s", host != NULL ? host : "*",
+                    port, strerror(why));
     return good && opened > 0;
 }
 
@@ -151,9 +151,9 @@ static bool listen_on_list(struct opening *opening)
         int port = usual;
         good = listen_split_address(one, &host, &port);
         if (!good)
-            log_line(opening->log, LEVEL_ERROR, "listen",
-                     "-l %s is not an address; accepted: host, host:port, [IPv6], [IPv6]:port, *",
-                     opening->config->listen);
+            logger_line(opening->log, LEVEL_ERROR, "listen",
+                        "-l %s is not an address; accepted: host, host:port, [IPv6], [IPv6]:port, *",
+                        opening->config->listen);
         good = good && listen_on(opening, host, port);
     }
     free(list);
@@ -193,14 +193,14 @@ static bool listen_on_unix(struct opening *opening)
     int code = errno;
     umask(old);
     if (!good) {
-        log_line(opening->log, LEVEL_ERROR, "listen", "cannot listen on UNIX socket %s: %s", config->unix_socket,
-                 strerror(code));
+        logger_line(opening->log, LEVEL_ERROR, "listen", "cannot listen on UNIX socket %s: %s", config->unix_socket,
+                    strerror(code));
         if (fd >= 0)
             close(fd);
         return false;
     }
     opening->listeners->unix_socket = strdup(config->unix_socket);
-    log_line(opening->log, LEVEL_INFO, "listen", "listening on UNIX socket %s", config->unix_socket);
+    logger_line(opening->log, LEVEL_INFO, "listen", "listening on UNIX socket %s", config->unix_socket);
     return add(opening, fd);
 }
 
@@ -213,16 +213,16 @@ static bool listen_with_port_file(struct opening *opening)
         snprintf(draft, sizeof(draft), "%s.lck", name);
         opening->port_file = fopen(draft, "ae");
         if (opening->port_file == NULL)
-            log_line(opening->log, LEVEL_WARNING, "listen", "cannot write the port file %s: %s", draft,
-                     strerror(errno));
+            logger_line(opening->log, LEVEL_WARNING, "listen", "cannot write the port file %s: %s", draft,
+                        strerror(errno));
     }
     bool good = listen_on_list(opening);
     if (opening->port_file != NULL && (fclose(opening->port_file) != 0 || rename(draft, name) != 0))
-        log_line(opening->log, LEVEL_WARNING, "listen", "cannot write the port file %s: %s", name, strerror(errno));
+        logger_line(opening->log, LEVEL_WARNING, "listen", "cannot write the port file %s: %s", name, strerror(errno));
     return good;
 }
 
-bool listeners_open(struct listeners *listeners, const struct config *config, struct log *log)
+bool listeners_open(struct listeners *listeners, const struct config *config, struct logger *log)
 {
     *listeners = (struct listeners){0};
     struct opening opening = {.listeners = listeners, .config = config, .log = log};

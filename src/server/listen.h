@@ -3,7 +3,7 @@
 #define SERVER_LISTEN_H
 
 #include "server/config.h"
-#include "server/log.h"
+#include "server/logger.h"
 
 #include <stdbool.h>
 
@@ -18,7 +18,7 @@ struct listeners {
 
 /* Opens what config says and writes the port file that MEMCACHED_PORT_FILENAME names. false after an error that has
  * been logged; nothing is open then. */
-bool listeners_open(struct listeners *listeners, const struct config *config, struct log *log);
+bool listeners_open(struct listeners *listeners, const struct config *config, struct logger *log);
 /* May be called twice. Removes the UNIX socket's file. */
 void listeners_close(struct listeners *listeners);
 

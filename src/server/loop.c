@@ -98,7 +98,7 @@ bool loop_init(struct loop *loop, const struct loop_options *options)
     loop->frontend.prefixes = options->prefixes;
     loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (loop->wake_fd < 0 || !make_base(loop)) {
-        log_line(loop->log, LEVEL_ERROR, "start", "cannot make an event loop: %s", strerror(errno));
+        logger_line(loop->log, LEVEL_ERROR, "start", "cannot make an event loop: %s", strerror(errno));
         loop_close(loop);
         return false;
     }
@@ -218,7 +218,7 @@ bool loop_start(struct loop *loop, unsigned number)
     char name[16];
     int code = pthread_create(&loop->thread, NULL, run, loop);
     if (code != 0) {
-        log_line(loop->log, LEVEL_ERROR, "start", "cannot start a thread: %s", strerror(code));
+        logger_line(loop->log, LEVEL_ERROR, "start", "cannot start a thread: %s", strerror(code));
         return false;
     }
     loop->is_running = true;

@@ -9,7 +9,7 @@
 #include "base/queue.h"
 #include "frontend/session.h"
 #include "node/node.h"
-#include "server/log.h"
+#include "server/logger.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -20,7 +20,7 @@
 enum { LOOP_READ_BYTES = 64 * 1024 /* of the buffer that all connections of a loop read into */ };
 
 /* Written by the loop, read by anyone. */
-struct loop_counters {
+struct loop_traffic {
     _Atomic uint64_t bytes_read, bytes_written, idle_kicks;
 };
 
@@ -35,8 +35,8 @@ struct loop {
     struct queue resumed; /* whose requests have ended */
     struct queue unsent;  /* with replies to write at the end of the turn */
     uint8_t *buffer;      /* LOOP_READ_BYTES */
-    struct loop_counters counters;
-    struct log *log;
+    struct loop_traffic counters;
+    struct logger *log;
     uint32_t idle_timeout_s; /* 0: none */
     struct event idle_event, wake_event;
 
@@ -58,7 +58,7 @@ struct loop_options {
     const struct session_settings *settings;
     const struct session_host *host;
     struct prefix_stats *prefixes;
-    struct log *log;
+    struct logger *log;
     uint32_t idle_timeout_s;
     void (*connection_closed)(void *host);
     void *closed_host;

@@ -65,30 +65,30 @@ void daemon_report(int report, int status, bool keep_errors)
     close(report);
 }
 
-bool process_drop_root(const char *user, struct log *log)
+bool process_drop_root(const char *user, struct logger *log)
 {
     if (getuid() != 0 && geteuid() != 0)
         return true;
     if (user == NULL) {
-        log_line(log, LEVEL_NOTICE, "user", "running as root; -u USER gives root up");
+        logger_line(log, LEVEL_NOTICE, "user", "running as root; -u USER gives root up");
         return true;
     }
     errno = 0;
     const struct passwd *entry = getpwnam(user);
     if (entry == NULL) {
-        log_line(log, LEVEL_ERROR, "user", "can't find the user %s to switch to", user);
+        logger_line(log, LEVEL_ERROR, "user", "can't find the user %s to switch to", user);
         return false;
     }
     if (entry->pw_uid == 0)
         return true;
     if (initgroups(user, entry->pw_gid) != 0 || setgid(entry->pw_gid) != 0 || setuid(entry->pw_uid) != 0) {
-        log_line(log, LEVEL_ERROR, "user", "failed to assume identity of user %s: %s", user, strerror(errno));
+        logger_line(log, LEVEL_ERROR, "user", "failed to assume identity of user %s: %s", user, strerror(errno));
         return false;
     }
     return true;
 }
 
-uint64_t process_raise_files(uint64_t connections, uint64_t own, struct log *log)
+uint64_t process_raise_files(uint64_t connections, uint64_t own, struct logger *log)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
@@ -105,14 +105,14 @@ uint64_t process_raise_files(uint64_t connections, uint64_t own, struct log *log
     uint64_t fit = limit.rlim_cur > own ? limit.rlim_cur - own : 1;
     if (fit >= connections)
         return connections;
-    log_line(log, LEVEL_WARNING, "limits",
-             "the limit of open files allows %" PRIu64 " connections instead of %" PRIu64 "; raise it (ulimit -n, "
-             "LimitNOFILE=) or lower -c",
-             fit, connections);
+    logger_line(log, LEVEL_WARNING, "limits",
+                "the limit of open files allows %" PRIu64 " connections instead of %" PRIu64 "; raise it (ulimit -n, "
+                "LimitNOFILE=) or lower -c",
+                fit, connections);
     return fit;
 }
 
-bool process_allow_core(struct log *log)
+bool process_allow_core(struct logger *log)
 {
     struct rlimit limit, raised = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
     if (getrlimit(RLIMIT_CORE, &limit) == 0 && setrlimit(RLIMIT_CORE, &raised) != 0) {
@@ -121,7 +121,7 @@ bool process_allow_core(struct log *log)
     }
     if (getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur != 0)
         return true;
-    log_line(log, LEVEL_ERROR, "limits", "failed to ensure corefile creation: the hard limit is 0");
+    logger_line(log, LEVEL_ERROR, "limits", "failed to ensure corefile creation: the hard limit is 0");
     return false;
 }
 
@@ -143,27 +143,27 @@ static void unlock_mapping_of(const char *name)
         fclose(maps);
 }
 
-void process_lock_memory(const char *except, struct log *log)
+void process_lock_memory(const char *except, struct logger *log)
 {
     struct rlimit limit = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
     (void)setrlimit(RLIMIT_MEMLOCK, &limit);
     /* With a finite limit later allocations would fail, which is worse than memory that can be swapped. */
     if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY) {
-        log_line(log, LEVEL_WARNING, "limits", "memory is not locked (-k): the limit of locked memory is finite");
+        logger_line(log, LEVEL_WARNING, "limits", "memory is not locked (-k): the limit of locked memory is finite");
         return;
     }
     if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
-        log_line(log, LEVEL_WARNING, "limits", "memory is not locked (-k): %s", strerror(errno));
+        logger_line(log, LEVEL_WARNING, "limits", "memory is not locked (-k): %s", strerror(errno));
     unlock_mapping_of(except);
 }
 
-bool pid_file_write(const char *path, struct log *log)
+bool pid_file_write(const char *path, struct logger *log)
 {
     long old = 0;
     FILE *file = fopen(path, "re");
     if (file != NULL) {
         if (fscanf(file, "%ld", &old) == 1 && old > 0 && old != (long)getpid() && kill((pid_t)old, 0) == 0)
-            log_line(log, LEVEL_WARNING, "pid-file", "%s named the running process %ld", path, old);
+            logger_line(log, LEVEL_WARNING, "pid-file", "%s named the running process %ld", path, old);
         fclose(file);
     }
     char draft[4096];
@@ -174,7 +174,7 @@ bool pid_file_write(const char *path, struct log *log)
         good = fclose(file) == 0 && good;
     good = good && rename(draft, path) == 0;
     if (!good)
-        log_line(log, LEVEL_ERROR, "pid-file", "cannot write %s: %s", path, strerror(errno));
+        logger_line(log, LEVEL_ERROR, "pid-file", "cannot write %s: %s", path, strerror(errno));
     return good;
 }
 

@@ -52,13 +52,13 @@ static int act(const struct config *config)
 }
 
 /* Serves until told to stop. `daemon` is where the parent waits for news, or -1. */
-static int serve(struct config *config, int argc, char **argv, struct log *log, int daemon)
+static int serve(struct config *config, int argc, char **argv, struct logger *log, int daemon)
 {
     struct shell *shell = calloc(1, sizeof(*shell));
     int status = EX_UNAVAILABLE;
     if (config->ignored != NULL)
-        log_line(log, LEVEL_NOTICE, "options", "accepted for memcached's sake, without effect here: %s",
-                 config->ignored);
+        logger_line(log, LEVEL_NOTICE, "options", "accepted for memcached's sake, without effect here: %s",
+                    config->ignored);
     bool has_pid_file = false;
     bool good = shell != NULL && (!config->core_dumps || process_allow_core(log));
     /* The limit of open files is raised while root may still do so. */
@@ -85,7 +85,7 @@ static int serve(struct config *config, int argc, char **argv, struct log *log, 
 
 static int start(struct config *config, int argc, char **argv)
 {
-    struct log log;
+    struct logger log;
     int daemon = -1;
     if (config->daemon) {
         config_make_absolute(config);
@@ -96,9 +96,9 @@ static int start(struct config *config, int argc, char **argv)
         }
     }
     shell_block_signals();
-    log_init(&log, STDERR_FILENO, (uint32_t)config->verbosity);
+    logger_init(&log, STDERR_FILENO, (uint32_t)config->verbosity);
     int status = serve(config, argc, argv, &log, daemon);
-    log_close(&log);
+    logger_close(&log);
     return status;
 }
 

@@ -48,7 +48,7 @@ static void say_sockets(const struct writer *out, const struct shell *shell)
     say(out, "tcpport", "%d", shell->acceptor.listeners.tcp_port);
     say(out, "udpport", "0");
     say(out, "inter", "%s", or_null(config->listen));
-    say(out, "verbosity", "%" PRIu32, log_verbosity(shell->log));
+    say(out, "verbosity", "%" PRIu32, logger_verbosity(shell->log));
     say(out, "oldest", "0");
     /* The engine memory evicts unless -M; lmdb never needs to, which serves no client less. */
     say(out, "evictions", "%s", config->evictions_disabled ? "off" : "on");

@@ -45,7 +45,7 @@ static void wake_sync(void *host)
 
 static void report(void *host, const char *text)
 {
-    log_line(((struct shell *)host)->log, LEVEL_WARNING, "storage", "%s", text);
+    logger_line(((struct shell *)host)->log, LEVEL_WARNING, "storage", "%s", text);
 }
 
 static bool open_data(struct shell *shell)
@@ -76,7 +76,7 @@ static bool open_engine(struct shell *shell)
                                    .report = report,
                                    .host = shell};
     if (lmdb_engine_open(&shell->engine, &options, error) != LMDB_OPEN_OK) {
-        log_line(shell->log, LEVEL_ERROR, "data-directory", "%s", error);
+        logger_line(shell->log, LEVEL_ERROR, "data-directory", "%s", error);
         return false;
     }
     snprintf(path, sizeof(path), "%s/log", shell->dir.path);
@@ -105,12 +105,12 @@ static void say_what_recovery_found(struct shell *shell)
 {
     const struct store_recovery *found = &shell->recovery;
     if (!found->clean)
-        log_line(shell->log, LEVEL_NOTICE, "recovery",
-                 "the last stop was not clean: replayed %" PRIu64 " records (%" PRIu64 " bytes) of the log, %" PRIu64
-                 " torn tails dropped (never acknowledged)",
-                 found->replayed_records, found->replayed_bytes, found->torn_records);
+        logger_line(shell->log, LEVEL_NOTICE, "recovery",
+                    "the last stop was not clean: replayed %" PRIu64 " records (%" PRIu64 " bytes) of the log, %" PRIu64
+                    " torn tails dropped (never acknowledged)",
+                    found->replayed_records, found->replayed_bytes, found->torn_records);
     else
-        log_line(shell->log, LEVEL_INFO, "recovery", "the last stop was clean");
+        logger_line(shell->log, LEVEL_INFO, "recovery", "the last stop was clean");
 }
 
 static bool open_store(struct shell *shell)
@@ -149,8 +149,8 @@ static bool open_node(struct shell *shell)
     }
     shell->shared = node_shared_new(&settings, shell->store, &lock_mutex, shell->recovery.newest);
     if (shell->shared == NULL)
-        log_line(shell->log, LEVEL_ERROR, "start", "the ring's settings are impossible: node %s, %u partitions",
-                 settings.name, settings.partition_count);
+        logger_line(shell->log, LEVEL_ERROR, "start", "the ring's settings are impossible: node %s, %u partitions",
+                    settings.name, settings.partition_count);
     return shell->shared != NULL;
 }
 
@@ -243,16 +243,17 @@ static void reload(struct shell *shell)
     char error[CONFIG_ERROR_MAX];
     config_init(&fresh);
     if (!config_read_arguments(&fresh, shell->argc, shell->argv, error)) {
-        log_line(shell->log, LEVEL_ERROR, "reload", "nothing has been changed: %s", error);
+        logger_line(shell->log, LEVEL_ERROR, "reload", "nothing has been changed: %s", error);
     } else if (shell->config->auth_file != NULL && !auth_load(&shell->auth, shell->config->auth_file, shell->log)) {
-        log_line(shell->log, LEVEL_ERROR, "reload", "the old passwords and buckets stay");
+        logger_line(shell->log, LEVEL_ERROR, "reload", "the old passwords and buckets stay");
     } else {
-        log_set_verbosity(shell->log, (uint32_t)fresh.verbosity);
+        logger_set_verbosity(shell->log, (uint32_t)fresh.verbosity);
         if (node_reload_buckets(shell->shared, &fresh.buckets))
-            log_line(shell->log, LEVEL_NOTICE, "reload", "read again: %u buckets, verbosity %u", fresh.buckets.count,
-                     (unsigned)fresh.verbosity);
+            logger_line(shell->log, LEVEL_NOTICE, "reload", "read again: %u buckets, verbosity %u", fresh.buckets.count,
+                        (unsigned)fresh.verbosity);
         else
-            log_line(shell->log, LEVEL_ERROR, "reload", "the old buckets stay: too many reloads, restart the server");
+            logger_line(shell->log, LEVEL_ERROR, "reload",
+                        "the old buckets stay: too many reloads, restart the server");
     }
     config_close(&fresh);
 }
@@ -267,7 +268,7 @@ static void on_signal(int fd, short what, void *context)
             reload(shell);
             continue;
         }
-        log_line(shell->log, LEVEL_INFO, "stop", "%s", strsignal((int)info.ssi_signo));
+        logger_line(shell->log, LEVEL_INFO, "stop", "%s", strsignal((int)info.ssi_signo));
         event_base_loopbreak(shell->base);
     }
 }
@@ -282,7 +283,7 @@ static bool open_main_loop(struct shell *shell)
     sigset_t set = signal_set();
     shell->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     if (shell->base == NULL || shell->signal_fd < 0) {
-        log_line(shell->log, LEVEL_ERROR, "start", "cannot make an event loop: %s", strerror(errno));
+        logger_line(shell->log, LEVEL_ERROR, "start", "cannot make an event loop: %s", strerror(errno));
         return false;
     }
     event_assign(&shell->signal_event, shell->base, shell->signal_fd, EV_READ | EV_PERSIST, on_signal, shell);
@@ -300,7 +301,7 @@ static bool open_listeners(struct shell *shell)
     return false;
 }
 
-bool shell_open(struct shell *shell, struct config *config, int argc, char **argv, struct log *log)
+bool shell_open(struct shell *shell, struct config *config, int argc, char **argv, struct logger *log)
 {
     *shell = (struct shell){.config = config,
                             .argc = argc,
@@ -334,7 +335,7 @@ void shell_run(struct shell *shell)
 {
     acceptor_start(&shell->acceptor, shell->loops, shell->loop_count, shell->connections_max,
                    shell->config->connections_wait);
-    log_line(shell->log, LEVEL_INFO, "start", "node %s serves with %u threads", shell->dir.node, shell->loop_count);
+    logger_line(shell->log, LEVEL_INFO, "start", "node %s serves with %u threads", shell->dir.node, shell->loop_count);
     event_base_loop(shell->base, 0);
 }
 

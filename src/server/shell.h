@@ -9,7 +9,7 @@
 #include "server/config.h"
 #include "server/data_dir.h"
 #include "server/keeper.h"
-#include "server/log.h"
+#include "server/logger.h"
 #include "server/loop.h"
 
 #include <event2/event.h>
@@ -25,7 +25,7 @@ struct shell {
     struct config *config; /* as of the start; reloads change buckets, passwords and verbosity only */
     int argc;
     char **argv; /* read again on SIGHUP */
-    struct log *log;
+    struct logger *log;
     struct auth auth;
     struct data_dir dir;
     struct disk *disk;
@@ -55,7 +55,7 @@ struct shell {
 
 /* Opens everything and starts the threads; signals have been blocked. false after an error that has been logged; then
  * call shell_close all the same. */
-bool shell_open(struct shell *shell, struct config *config, int argc, char **argv, struct log *log);
+bool shell_open(struct shell *shell, struct config *config, int argc, char **argv, struct logger *log);
 
 /* Serves until a signal or a client says stop. */
 void shell_run(struct shell *shell);

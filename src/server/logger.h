@@ -1,12 +1,12 @@
 /* Messages for the operator: one line each on standard error, key=value, quiet while all is well. */
-#ifndef SERVER_LOG_H
-#define SERVER_LOG_H
+#ifndef SERVER_LOGGER_H
+#define SERVER_LOGGER_H
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum log_level {
+enum logger_level {
     LEVEL_ERROR,   /* something was refused or lost */
     LEVEL_WARNING, /* it goes on, but somebody should look */
     LEVEL_NOTICE,  /* shown by default as well: accepted flags without effect, what recovery found */
@@ -15,11 +15,11 @@ enum log_level {
 };
 
 enum {
-    LOG_BURST_MAX = 50,     /* lines at once */
-    LOG_PER_SECOND_MAX = 10 /* lines a second in the long run; what is left out is counted and said */
+    LOGGER_BURST_MAX = 50,     /* lines at once */
+    LOGGER_PER_SECOND_MAX = 10 /* lines a second in the long run; what is left out is counted and said */
 };
 
-struct log {
+struct logger {
     pthread_mutex_t lock;
     _Atomic uint32_t verbosity; /* how many -v */
     int fd;
@@ -29,19 +29,19 @@ struct log {
 };
 
 /* Writes to `fd`, which stays the caller's. */
-void log_init(struct log *log, int fd, uint32_t verbosity);
-void log_close(struct log *log);
+void logger_init(struct logger *log, int fd, uint32_t verbosity);
+void logger_close(struct logger *log);
 
 /* `event` is a word to search for; the text a sentence without its full stop. Any thread. */
-void log_line(struct log *log, enum log_level level, const char *event, const char *format, ...)
+void logger_line(struct logger *log, enum logger_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-static inline void log_set_verbosity(struct log *log, uint32_t verbosity)
+static inline void logger_set_verbosity(struct logger *log, uint32_t verbosity)
 {
     atomic_store_explicit(&log->verbosity, verbosity, memory_order_relaxed);
 }
 
-static inline uint32_t log_verbosity(struct log *log)
+static inline uint32_t logger_verbosity(struct logger *log)
 {
     return atomic_load_explicit(&log->verbosity, memory_order_relaxed);
 }

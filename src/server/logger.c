@@ -1,4 +1,4 @@
-#include "server/log.h"
+#include "server/logger.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -11,25 +11,25 @@ enum { LINE_MAX_BYTES = 2048, TEXT_MAX_BYTES = 1024 };
 
 static const char *const LEVEL_NAMES[] = {"error", "warning", "notice", "info", "debug"};
 
-void log_init(struct log *log, int fd, uint32_t verbosity)
+void logger_init(struct logger *log, int fd, uint32_t verbosity)
 {
-    *log = (struct log){.fd = fd, .allowance = LOG_BURST_MAX};
+    *log = (struct logger){.fd = fd, .allowance = LOGGER_BURST_MAX};
     pthread_mutex_init(&log->lock, NULL);
-    log_set_verbosity(log, verbosity);
+    logger_set_verbosity(log, verbosity);
 }
 
-void log_close(struct log *log)
+void logger_close(struct logger *log)
 {
     pthread_mutex_destroy(&log->lock);
 }
 
 /* Under the lock. Errors are never left out by level, but by rate they are: a full disk must not fill the journal. */
-static bool allowed(struct log *log, uint64_t now_ms)
+static bool allowed(struct logger *log, uint64_t now_ms)
 {
     if (log->last_ms != 0)
-        log->allowance += (double)(now_ms - log->last_ms) * LOG_PER_SECOND_MAX / 1000;
-    if (log->allowance > LOG_BURST_MAX)
-        log->allowance = LOG_BURST_MAX;
+        log->allowance += (double)(now_ms - log->last_ms) * LOGGER_PER_SECOND_MAX / 1000;
+    if (log->allowance > LOGGER_BURST_MAX)
+        log->allowance = LOGGER_BURST_MAX;
     log->last_ms = now_ms;
     if (log->allowance < 1) {
         log->suppressed++;
@@ -52,7 +52,7 @@ static void escape(const char *from, char *to, size_t room)
     to[at] = '\0';
 }
 
-static void write_line(struct log *log, enum log_level level, const char *event, const char *text)
+static void write_line(struct logger *log, enum logger_level level, const char *event, const char *text)
 {
     struct timespec now;
     struct tm utc;
@@ -70,9 +70,9 @@ static void write_line(struct log *log, enum log_level level, const char *event,
     (void)written;
 }
 
-void log_line(struct log *log, enum log_level level, const char *event, const char *format, ...)
+void logger_line(struct logger *log, enum logger_level level, const char *event, const char *format, ...)
 {
-    if (level > LEVEL_NOTICE && log_verbosity(log) < (uint32_t)(level - LEVEL_NOTICE))
+    if (level > LEVEL_NOTICE && logger_verbosity(log) < (uint32_t)(level - LEVEL_NOTICE))
         return;
     char raw[TEXT_MAX_BYTES], text[TEXT_MAX_BYTES];
     va_list arguments;
