@@ -18,6 +18,12 @@ void coordinator_close(struct coordinator *coordinator)
     arena_close(&coordinator->scratch);
 }
 
+/* memcached changes these items in place: what is known of their use stays. */
+static bool keeps_use(enum request_kind kind)
+{
+    return kind == REQUEST_GET || kind == REQUEST_TOUCH || kind == REQUEST_INCR || kind == REQUEST_DECR;
+}
+
 static void submit(struct coordinator *coordinator, struct request *request, enum store_kind kind)
 {
     struct store_op *op = &request->op;
@@ -27,6 +33,7 @@ static void submit(struct coordinator *coordinator, struct request *request, enu
     op->durability = request->bucket->durability;
     op->peek = request->peek;
     op->uses_reserve = request->kind == REQUEST_DELETE;
+    op->keeps_use = keeps_use(request->kind);
     store_submit(coordinator->store, coordinator->now, op);
 }
 
@@ -58,8 +65,10 @@ static bool on_read(struct coordinator *coordinator, struct request *request)
     request->fetched_before = op->fetched_before;
     request->idle_s = op->idle_s;
     read_answer(coordinator, request);
-    if (!read_needs_update(coordinator, request))
+    if (!read_needs_update(coordinator, request)) {
+        read_count_versions(coordinator, request);
         return true;
+    }
     request_finish(request);
     submit(coordinator, request, STORE_UPDATE);
     return false;
@@ -67,12 +76,17 @@ static bool on_read(struct coordinator *coordinator, struct request *request)
 
 static void on_updated(struct coordinator *coordinator, struct request *request)
 {
-    if (request->status != REQUEST_OK)
-        return;
-    if (request->kind == REQUEST_FLUSH)
+    if (request->kind == REQUEST_FLUSH && request->status == REQUEST_OK)
         flush_stored(coordinator, request);
-    else if (request->kind == REQUEST_GET)
+    if (request->kind != REQUEST_GET)
+        return;
+    if (request->has_expiry) { /* otherwise a read came first and told that of the item as it was before */
+        request->fetched_before = request->op.fetched_before;
+        request->idle_s = request->op.idle_s;
+    }
+    if (request->status == REQUEST_OK)
         read_answer(coordinator, request);
+    read_count_versions(coordinator, request);
 }
 
 /* Returns false when the request goes on. */
@@ -94,7 +108,7 @@ static bool take_result(struct coordinator *coordinator, struct request *request
         fail(request, "stored record is corrupt");
         break;
     case STORE_IO:
-        fail(request, "cannot read the data file");
+        fail(request, op->kind == STORE_READ ? "cannot read the data file" : "cannot read or write the data files");
         break;
     }
     return true;

@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void count_versions(struct coordinator *coordinator, uint32_t seen)
+void read_count_versions(struct coordinator *coordinator, const struct request *request)
 {
+    if (request->status != REQUEST_OK && request->status != REQUEST_MISS)
+        return;
+    uint32_t seen = request->version_count;
     uint32_t slot = seen < COORDINATOR_VERSIONS_SEEN ? seen : COORDINATOR_VERSIONS_SEEN - 1;
     coordinator_count(&coordinator->counters.reads_by_versions[slot]);
 }
@@ -18,20 +21,18 @@ static void fail_corrupt(struct request *request)
     request->failure = "stored record is corrupt";
 }
 
-/* Tells why the newest version is not shown. */
-static void answer_miss(struct request *request, enum replica_sight sight)
+void read_answer_miss(struct request *request, const struct version *newest, const struct replica_present *present)
 {
     request->status = REQUEST_MISS;
-    request->expired = sight == SIGHT_EXPIRED;
-    request->flushed = sight == SIGHT_FLUSHED;
+    request->expired = newest != NULL && replica_sight_of(newest, present) == SIGHT_EXPIRED;
+    request->flushed = newest != NULL && replica_sight_of(newest, present) == SIGHT_FLUSHED;
 }
 
 static void answer_from_newest(struct request *request, const struct version *newest,
                                const struct replica_present *present)
 {
-    enum replica_sight sight = replica_sight_of(newest, present);
-    if (sight != SIGHT_VISIBLE) {
-        answer_miss(request, sight);
+    if (replica_sight_of(newest, present) != SIGHT_VISIBLE) {
+        read_answer_miss(request, newest, present);
         return;
     }
     request->status = REQUEST_OK;
@@ -64,7 +65,6 @@ void read_answer(struct coordinator *coordinator, struct request *request)
     uint32_t live_count = 0;
     if (request->record == NULL) {
         request->status = REQUEST_MISS;
-        count_versions(coordinator, 0);
         return;
     }
     if (record_newest(blob_bytes(request->record), &request->version_one, &live_count) != RECORD_OK) {
@@ -81,7 +81,6 @@ void read_answer(struct coordinator *coordinator, struct request *request)
     } else {
         answer_siblings(coordinator, request, &present);
     }
-    count_versions(coordinator, request->version_count);
 }
 
 bool read_needs_update(const struct coordinator *coordinator, const struct request *request)
@@ -90,11 +89,17 @@ bool read_needs_update(const struct coordinator *coordinator, const struct reque
         return request->vivify;
     if (request->status != REQUEST_OK)
         return false;
-    const struct version *shown = &request->versions[0];
-    if (request->claims && request->stale && !request->win_sent)
-        return true;
-    if (!request->recache || request->win_sent || shown->expiry_ms == 0)
+    if (request->win_sent || (!request->claims && !request->recache))
         return false;
     uint64_t now_ms = hybrid_now_ms(&coordinator->replica->clock, coordinator->now);
-    return shown->expiry_ms < now_ms + request->recache_ttl_s * 1000;
+    return (request->claims && request->stale) || read_is_recache_due(request, request->versions[0].expiry_ms, now_ms);
+}
+
+/* As in memcached, whose seconds are whole: an item set for 30 s a moment ago still has 30. */
+bool read_is_recache_due(const struct request *request, uint64_t expiry_ms, uint64_t now_ms)
+{
+    if (!request->recache || expiry_ms == 0)
+        return false;
+    uint64_t left_s = expiry_ms <= now_ms ? 0 : (expiry_ms - now_ms + 999) / 1000;
+    return left_s < request->recache_ttl_s;
 }

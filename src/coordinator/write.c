@@ -4,6 +4,7 @@
 #include "base/list.h"
 #include "coordinator/cas.h"
 #include "coordinator/modify.h"
+#include "coordinator/read.h"
 #include "version/record.h"
 
 /* One attempt of one request on one record. */
@@ -90,12 +91,31 @@ static void put_version(struct write *write, const struct version *fresh, struct
     }
 }
 
+/* The token of what the writer knows of the result: all of it, or, beside siblings that he may not have seen, just his
+ * own (newest) version, as a read that shows that one would tell. */
+static uint64_t token_of_result(struct write *write, const struct object *result)
+{
+    struct coordinator *coordinator = write->coordinator;
+    const struct request *request = write->request;
+    if (request->bucket->stale_cas != STALE_CAS_SIBLING)
+        return token_of_object(result);
+    static const struct context nothing = {0};
+    bool has_siblings = result->live_count > 1;
+    uint64_t token = token_of_versions(result->live, has_siblings ? 1 : result->live_count);
+    token_table_put(coordinator->tokens, token, request->op.hash, has_siblings ? &nothing : &result->context);
+    return token;
+}
+
 /* Makes `fresh` (with dot and time already drawn) the request's new version. */
 static enum store_verdict put(struct write *write, const struct version *fresh)
 {
     struct coordinator *coordinator = write->coordinator;
     struct request *request = write->request;
     struct object out;
+    /* Before the put: pairs of the versions that it removes must stay this once. Until the new record is checkpointed
+     * the engine has the old one, and replay, which merges, would otherwise bring those versions back. */
+    object_prune(&write->object, coordinator->replica->pairs_kept,
+                 replica_horizon(coordinator->replica, &write->present));
     put_version(write, fresh, &out);
     if (request->bucket->reconcile == RECONCILE_LWW)
         object_keep_newest(&out);
@@ -103,16 +123,12 @@ static enum store_verdict put(struct write *write, const struct version *fresh)
         coordinator_count(&coordinator->counters.siblings_refused);
         return keep(write, REQUEST_EXISTS); /* [R8] */
     }
-    object_prune(&out, REPLICA_PAIRS_KEPT, replica_horizon(coordinator->replica, &write->present));
-
     enum store_verdict verdict = replace(write, &out);
     if (verdict != STORE_REPLACE)
         return verdict;
     count_siblings(coordinator, write->object.live_count, out.live_count);
-    request->written_token = token_of_object(&out);
+    request->written_token = token_of_result(write, &out);
     request->written_expiry_ms = fresh->expiry_ms;
-    if (request->bucket->stale_cas == STALE_CAS_SIBLING)
-        token_table_put(coordinator->tokens, request->written_token, request->op.hash, &out.context);
     return verdict;
 }
 
@@ -234,8 +250,10 @@ static enum store_verdict restamp(struct write *write, bool set_expiry, uint64_t
         version->marks |= add_marks;
         version->expiry_stamp = stamp > version->expiry_stamp ? stamp : version->expiry_stamp + 1;
     }
-    write->request->written_token = token_of_object(&write->object);
-    return replace(write, &write->object);
+    enum store_verdict verdict = replace(write, &write->object);
+    if (verdict == STORE_REPLACE)
+        write->request->written_token = token_of_result(write, &write->object);
+    return verdict;
 }
 
 static enum store_verdict touch(struct write *write)
@@ -273,8 +291,7 @@ static enum store_verdict get_and_change(struct write *write, struct bytes curre
     uint64_t expiry_ms = request->has_expiry ? request->expiry_ms : shown->expiry_ms;
     if (request->claims && (shown->marks & VERSION_STALE) != 0 && !win_sent)
         request->won = true;
-    if (request->recache && !win_sent && expiry_ms != 0
-        && expiry_ms < write->present.now_ms + request->recache_ttl_s * 1000)
+    if (!win_sent && read_is_recache_due(request, expiry_ms, write->present.now_ms))
         request->won = true;
     if (!request->has_expiry && !request->won)
         return keep_and_show(write, current);
@@ -291,7 +308,8 @@ static enum store_verdict write_over_missing(struct write *write)
     case REQUEST_DECR:
         return write->request->create ? write_initial_number(write) : keep(write, REQUEST_MISS);
     case REQUEST_GET:
-        return write->request->vivify ? vivify(write) : keep(write, REQUEST_MISS);
+        read_answer_miss(write->request, object_newest(&write->object), &write->present);
+        return write->request->vivify ? vivify(write) : STORE_KEEP;
     case REQUEST_REPLACE:
     case REQUEST_APPEND:
     case REQUEST_PREPEND:
@@ -366,6 +384,10 @@ static enum store_verdict write_compared(struct write *write, struct bytes curre
         return keep(write, REQUEST_EXISTS);
     if (is_value_write)
         return write_value(write);
+    if (write->cas.cover == CAS_COVERS_ONE) { /* the version that the token names is changed, not the newest */
+        const struct version *named = &write->object.live[write->cas.one];
+        write->shown = replica_sight_of(named, &write->present) == SIGHT_VISIBLE ? named : NULL;
+    }
     return write->shown == NULL ? write_over_missing(write) : write_over_shown(write, current);
 }
 
@@ -376,6 +398,8 @@ static void begin_attempt(struct write *write)
     blob_release(request->record);
     request->record = NULL;
     request->won = false;
+    request->expired = false;
+    request->flushed = false;
     request->created = false;
     request->written_token = 0;
     arena_reset(&write->coordinator->scratch);

@@ -63,7 +63,8 @@ static void print_object(const struct printer *printer, const struct object *obj
     print(printer, "token %" PRIu64, token_of_object(object));
 }
 
-/* Reads end at once; other operations of this loop that happen to end before it are passed on. */
+/* Reads end at once. Whatever else of this loop happens to end before it waits for node_settle: whoever asks for a
+ * description is not ready to be told of other ends, and they may be the sweep's. */
 static struct blob *read_record(struct node *node, struct instant now, struct bytes key)
 {
     struct store_op op = {.kind = STORE_READ, .peek = true, .key = key, .hash = hash_of_key(key)};
@@ -72,7 +73,7 @@ static struct blob *read_record(struct node *node, struct instant now, struct by
     struct store_op *done;
     while ((done = store_next_done(node->store, now)) != &op) {
         CHECK(done != NULL);
-        (void)coordinator_on_stored(&node->coordinator, now, done);
+        queue_push(&node->unsettled, &done->link);
     }
     return op.status == STORE_OK ? op.record : NULL;
 }

@@ -35,6 +35,7 @@ struct node_shared *node_shared_new(const struct node_settings *settings, struct
     shared->tokens = token_table_new(settings->tokens_max, locks);
     replica_init(&shared->replica, view->members[0].id, settings->incarnation, newest);
     shared->replica.grace_ms = settings->grace_ms;
+    shared->replica.pairs_kept = view->member_count == 1 ? REPLICA_PAIRS_KEPT_ALONE : REPLICA_PAIRS_KEPT;
     shared->replica.value_max = settings->value_max;
     shared->replica.object_max = settings->object_max;
     CHECK(node_reload_buckets(shared, &settings->buckets));
@@ -58,6 +59,7 @@ void node_init(struct node *node, struct node_shared *shared, struct store_loop 
 {
     *node = (struct node){.shared = shared, .store = store};
     coordinator_init(&node->coordinator, &shared->replica, shared->tokens, store);
+    queue_init(&node->unsettled);
 }
 
 void node_close(struct node *node)
@@ -80,12 +82,18 @@ void node_request(struct node *node, struct instant now, struct request *request
     coordinator_start(&node->coordinator, now, request);
 }
 
+static struct store_op *next_ended(struct node *node, struct instant now)
+{
+    struct queue_node *first = queue_pop(&node->unsettled);
+    return first != NULL ? CONTAINER_OF(first, struct store_op, link) : store_next_done(node->store, now);
+}
+
 unsigned node_settle(struct node *node, struct instant now)
 {
     unsigned ended = 0;
     struct store_op *op;
     node->coordinator.now = now; /* for functions that the store runs again after waiting for space */
-    while ((op = store_next_done(node->store, now)) != NULL) {
+    while ((op = next_ended(node, now)) != NULL) {
         if (sweep_owns(node->sweep, op))
             sweep_on_stored(node->sweep, op);
         else if (coordinator_on_stored(&node->coordinator, now, op))

@@ -40,7 +40,8 @@ struct node {
     struct node_shared *shared;
     struct store_loop *store;
     struct coordinator coordinator;
-    struct sweep *sweep; /* of the background loop; NULL until its first slice */
+    struct sweep *sweep;    /* of the background loop; NULL until its first slice */
+    struct queue unsettled; /* operations that ended while node_describe_key waited for its own */
 };
 
 /* `store` is this loop's side of the store. */

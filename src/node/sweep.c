@@ -87,7 +87,9 @@ static void visit(void *context, uint16_t partition, struct bytes key, struct by
     struct object object;
     if (key.len == 0 || judge(sweep, record, &object) == REMAINS_ALIVE) /* no key: a record of the node itself */
         return;
-    CHECK(sweep->found < NODE_SWEEP_MAX && key.len <= REQUEST_KEY_MAX);
+    CHECK(key.len <= REQUEST_KEY_MAX);
+    if (sweep->found == NODE_SWEEP_MAX) /* a store may visit some more than it was asked for: in the next pass, then */
+        return;
     struct candidate *candidate = &sweep->candidates[sweep->found++];
     memcpy(candidate->key, key.at, key.len);
     candidate->sweep = sweep;
