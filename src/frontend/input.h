@@ -32,6 +32,7 @@ void input_append(struct input *input, struct bytes more);
 /* Drops all but the last `len` bytes, without moving them; frees the memory when none are left. */
 void input_keep_last(struct input *input, size_t len);
 
+/* Frees; the input is then empty and may be used again. */
 void input_close(struct input *input);
 
 #endif

@@ -89,6 +89,7 @@ struct frontend {
     uint64_t turn;
 };
 
+/* `node` is this loop's; it, the settings and the host are borrowed until frontend_close. */
 void frontend_init(struct frontend *frontend, struct node *node, const struct session_settings *settings,
                    const struct session_host *host);
 /* A turn of the loop ends: requests that were answered within it took from `began` to `ended`. Pure code reads no
@@ -112,6 +113,7 @@ struct session {
     bool notified; /* `ready` has been told */
 };
 
+/* A new client; allocates nothing. `connection` is kept for the owner. Must stay where it is until session_close. */
 void session_init(struct session *session, struct frontend *frontend, void *connection);
 
 enum session_verdict {
