@@ -1,8 +1,7 @@
 /* Commands to the server itself. They are carried out when all commands before them have been answered. */
+#include "base/decimal.h"
 #include "frontend/task.h"
 #include "protocol/reply.h"
-
-#include "base/decimal.h"
 
 static const struct bytes none;
 

@@ -1,9 +1,9 @@
 /* `stats` in text and binary. */
+#include "base/decimal.h"
+#include "base/wire.h"
 #include "frontend/limits.h"
 #include "frontend/task.h"
 #include "protocol/reply.h"
-
-#include "base/decimal.h"
 
 static const struct bytes none;
 
@@ -112,9 +112,18 @@ static void cachedump(struct task *task, struct bytes class_word, struct bytes l
         end(task);
 }
 
+struct description {
+    struct task *task;
+    uint64_t lines;
+};
+
+/* Each line has a name of its own, because clients put statistics into tables. */
 static void emit_description(void *context, const char *line)
 {
-    emit(context, bytes_of_text("siblings"), bytes_of_text(line));
+    struct description *description = context;
+    uint8_t name[16 + DECIMAL_MAX];
+    uint8_t *name_end = decimal_write(wire_write_bytes(name, bytes_of_text("siblings:")), description->lines++);
+    emit(description->task, bytes_of(name, (size_t)(name_end - name)), bytes_of_text(line));
 }
 
 static void siblings(struct task *task, struct bytes key, struct instant now)
@@ -123,7 +132,10 @@ static void siblings(struct task *task, struct bytes key, struct instant now)
         answer_wrong(task, "CLIENT_ERROR bad command line");
         return;
     }
-    (void)node_describe_key(task->session->frontend->node, now, key, emit_description, task);
+    struct node *node = task->session->frontend->node;
+    struct description description = {.task = task};
+    (void)node_describe_key(node, now, key, emit_description, &description);
+    (void)node_settle(node, now); /* others' requests may have ended meanwhile */
     end(task);
 }
 

@@ -168,8 +168,8 @@ TALK_TEST(people_can_look_at_the_siblings)
     talk_feed(talk, text("stats siblings many:k\r\n"));
     input_append(&talk->heard, bytes_of("", 1));
     const char *heard = (const char *)talk_heard(talk).at;
-    assert_non_null(strstr(heard, "STAT siblings version 0 live"));
-    assert_non_null(strstr(heard, "STAT siblings version 1 live"));
+    assert_non_null(strstr(heard, "STAT siblings:0 version 0 live"));
+    assert_non_null(strstr(heard, "STAT siblings:1 version 1 live"));
     assert_string_equal(heard + strlen(heard) - 5, "END\r\n");
     input_close(&talk->heard);
     says(talk, "stats siblings none\r\nstats siblings\r\n", "END\r\nCLIENT_ERROR bad command line\r\n");
