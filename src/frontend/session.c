@@ -152,13 +152,15 @@ static void answer_in_order(struct session *session, struct instant now)
     }
 }
 
-/* A write waits for everything before it; a read only for a write, and for its turn among the reads in flight. */
+/* A write waits for everything before it; a read only for a write, and for its turn among the reads in flight. Those
+ * that have ended behind a slow one count too: each holds a record in memory until its turn to be written comes. */
 static bool may_ask(const struct session *session, const struct task *task)
 {
     const struct task *first = first_task(session->work);
     if (first != task && (task->alone || first->alone))
         return false;
-    return session->inflight == 0 || session->inflight < settings_of(session)->reads_inflight_max;
+    uint32_t asked = session->work->asked;
+    return asked == 0 || asked < settings_of(session)->reads_inflight_max;
 }
 
 enum take { TAKE_TASK, TAKE_STEP, TAKE_MORE };

@@ -48,6 +48,7 @@ struct request *task_ask(struct task *task, enum request_kind kind, struct bytes
     ask->done = false;
     request_init(&ask->request, kind, key, on_done, ask);
     queue_push(&task->asks, &ask->request.link);
+    task->session->work->asked++;
     return &ask->request;
 }
 
@@ -63,6 +64,7 @@ void task_pop_ask(struct task *task)
 {
     struct ask *ask = CONTAINER_OF(queue_pop(&task->asks), struct ask, request.link);
     CHECK(ask->done);
+    task->session->work->asked--;
     request_finish(&ask->request);
     pool_return(&task->session->frontend->requests, ask);
 }

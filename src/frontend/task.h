@@ -41,6 +41,7 @@ struct task {
 
 struct session_work {
     struct queue tasks;      /* not yet answered, oldest first */
+    uint32_t asked;          /* requests whose answer has not been written yet, ended or not */
     struct task *waiting;    /* the newest of them, while it has not asked everything */
     struct task *collecting; /* not among tasks yet: its data block is still coming */
     size_t collected;
