@@ -149,7 +149,7 @@ static void talk_begin(struct talk *talk)
     session_init(&talk->session, &talk->frontend, talk);
 }
 
-static void talk_start(struct talk *talk)
+static inline void talk_start(struct talk *talk)
 {
     talk_prepare(talk);
     talk_begin(talk);
