@@ -321,6 +321,7 @@ static inline struct store *backing_open_store(struct backing *backing, struct s
     struct store_limits limits = store_limits_default();
     limits.memory_bytes = 16 << 20;
     limits.stripes = 4;
+    limits.checkpoint_age_ms = 0; /* a checkpoint may begin whenever the test asks for a slice */
     limits.log_segment_bytes = 1 << 20;
     limits.log_bytes = 8 << 20;
     const struct store_ports ports = {.disk = durable ? &backing->disk : NULL,
