@@ -46,7 +46,8 @@ static enum store_verdict flush_apply(struct store_op *op, struct bytes current,
     struct registers old = object.live_count == 0 ? (struct registers){0} : registers_of(object_newest(&object));
     struct version fresh = replica_fresh_version(coordinator->replica, &object, coordinator->now);
     uint64_t now_ms = hybrid_now_ms(&coordinator->replica->clock, coordinator->now);
-    struct registers next = after_flush(old, fresh.time, request->expiry_ms, now_ms);
+    hybrid_time time = request->whole_second ? hybrid_of_ms((now_ms / 1000 + 1) * 1000) - 1 : fresh.time;
+    struct registers next = after_flush(old, time, request->expiry_ms, now_ms);
     uint8_t value[REGISTER_BYTES];
     (void)wire_write_u64(wire_write_u64(value, next.flushed), next.pending);
     fresh.value = bytes_of(value, sizeof value);

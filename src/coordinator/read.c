@@ -28,10 +28,18 @@ void read_answer_miss(struct request *request, const struct version *newest, con
     request->flushed = newest != NULL && replica_sight_of(newest, present) == SIGHT_FLUSHED;
 }
 
+/* A gat shows what it found, also when the expiry that it gave is already over. */
+static bool is_shown(const struct request *request, const struct version *version,
+                     const struct replica_present *present)
+{
+    return replica_sight_of(version, present) == SIGHT_VISIBLE
+           || (request->touch_stamp != 0 && version->expiry_stamp == request->touch_stamp);
+}
+
 static void answer_from_newest(struct request *request, const struct version *newest,
                                const struct replica_present *present)
 {
-    if (replica_sight_of(newest, present) != SIGHT_VISIBLE) {
+    if (!is_shown(request, newest, present)) {
         read_answer_miss(request, newest, present);
         return;
     }
@@ -54,7 +62,7 @@ static void answer_siblings(struct coordinator *coordinator, struct request *req
     request->version_many = malloc(object.live_count * sizeof *request->version_many);
     CHECK_MEMORY(request->version_many);
     for (uint32_t i = 0; i < object.live_count; i++) {
-        if (replica_sight_of(&object.live[i], present) == SIGHT_VISIBLE)
+        if (is_shown(request, &object.live[i], present))
             request->version_many[request->version_count++] = object.live[i];
     }
     request->versions = request->version_many;

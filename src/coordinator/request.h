@@ -52,14 +52,15 @@ struct request {
     /* What is asked. */
     enum request_kind kind;
     uint16_t key_len;
-    bool claims;     /* GET by meta: of several readers of a stale item one is told `won` */
-    bool peek;       /* GET: does not count as a use of the item (meta u) */
-    bool has_token;  /* writes: compare first */
-    bool has_expiry; /* GET: touch to expiry_ms; DELETE with invalidate: set expiry_ms */
-    bool invalidate; /* DELETE: mark stale; SET with has_token: on a mismatch store as stale */
-    bool create;     /* INCR, DECR: make the key with `initial` and expiry_ms when missing */
-    bool vivify;     /* GET: make an empty item with vivify_expiry_ms when missing */
-    bool recache;    /* GET: win when less than recache_ttl_s are left */
+    bool claims;       /* GET by meta: of several readers of a stale item one is told `won` */
+    bool peek;         /* GET: does not count as a use of the item (meta u) */
+    bool has_token;    /* writes: compare first */
+    bool has_expiry;   /* GET: touch to expiry_ms; DELETE with invalidate: set expiry_ms */
+    bool invalidate;   /* DELETE: mark stale; SET with has_token: on a mismatch store as stale */
+    bool create;       /* INCR, DECR: make the key with `initial` and expiry_ms when missing */
+    bool vivify;       /* GET: make an empty item with vivify_expiry_ms when missing */
+    bool recache;      /* GET: win when less than recache_ttl_s are left */
+    bool whole_second; /* FLUSH at once: also what is written until this second ends, as memcached without cas does */
     uint32_t flags;
     uint64_t expiry_ms; /* absolute, 0 never (exptime_to_expiry_ms); FLUSH: from when, 0 at once */
     uint64_t vivify_expiry_ms;
@@ -90,6 +91,7 @@ struct request {
     struct store_op op;
     struct instant started;
     struct coordinator *coordinator;
+    hybrid_time touch_stamp;      /* GET that touched: the stamp it gave; its versions are shown even if now expired */
     struct version version_one;   /* versions points here when there is just one */
     struct version *version_many; /* malloc'd when there are more */
     uint8_t key[REQUEST_KEY_MAX];

@@ -236,23 +236,40 @@ static enum store_verdict write_tombstone(struct write *write)
     return put(write, &fresh);
 }
 
+static bool is_visible(const struct write *write, const struct version *version)
+{
+    return replica_sight_of(version, &write->present) == SIGHT_VISIBLE;
+}
+
+/* A stamp later than those of all versions here. */
+static hybrid_time next_stamp(const struct write *write)
+{
+    hybrid_time stamp = hybrid_next(&write->coordinator->replica->clock, write->coordinator->now);
+    for (uint32_t i = 0; i < write->object.live_count; i++) {
+        if (stamp <= write->object.live[i].expiry_stamp)
+            stamp = write->object.live[i].expiry_stamp + 1;
+    }
+    return stamp;
+}
+
 /* Changes expiry and marks of what is visible, under the same dots and with a new stamp [R5]. */
 static enum store_verdict restamp(struct write *write, bool set_expiry, uint64_t expiry_ms, uint8_t add_marks)
 {
-    struct coordinator *coordinator = write->coordinator;
-    hybrid_time stamp = hybrid_next(&coordinator->replica->clock, coordinator->now);
+    hybrid_time stamp = next_stamp(write);
     for (uint32_t i = 0; i < write->object.live_count; i++) {
         struct version *version = &write->object.live[i];
-        if (replica_sight_of(version, &write->present) != SIGHT_VISIBLE)
+        if (!is_visible(write, version))
             continue;
         if (set_expiry)
             version->expiry_ms = expiry_ms;
         version->marks |= add_marks;
-        version->expiry_stamp = stamp > version->expiry_stamp ? stamp : version->expiry_stamp + 1;
+        version->expiry_stamp = stamp;
     }
     enum store_verdict verdict = replace(write, &write->object);
-    if (verdict == STORE_REPLACE)
+    if (verdict == STORE_REPLACE) {
         write->request->written_token = token_of_result(write, &write->object);
+        write->request->touch_stamp = stamp;
+    }
     return verdict;
 }
 
@@ -351,7 +368,7 @@ static enum store_verdict write_over_shown(struct write *write, struct bytes cur
 static bool any_visible(const struct write *write)
 {
     for (uint32_t i = 0; i < write->object.live_count; i++) {
-        if (replica_sight_of(&write->object.live[i], &write->present) == SIGHT_VISIBLE)
+        if (is_visible(write, &write->object.live[i]))
             return true;
     }
     return false;
@@ -386,7 +403,7 @@ static enum store_verdict write_compared(struct write *write, struct bytes curre
         return write_value(write);
     if (write->cas.cover == CAS_COVERS_ONE) { /* the version that the token names is changed, not the newest */
         const struct version *named = &write->object.live[write->cas.one];
-        write->shown = replica_sight_of(named, &write->present) == SIGHT_VISIBLE ? named : NULL;
+        write->shown = is_visible(write, named) ? named : NULL;
     }
     return write->shown == NULL ? write_over_missing(write) : write_over_shown(write, current);
 }
@@ -402,6 +419,7 @@ static void begin_attempt(struct write *write)
     request->flushed = false;
     request->created = false;
     request->written_token = 0;
+    request->touch_stamp = 0;
     arena_reset(&write->coordinator->scratch);
 }
 

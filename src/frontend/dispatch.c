@@ -261,6 +261,7 @@ static void fill(struct task *task, struct request *request, struct instant now)
         break;
     case REQUEST_FLUSH:
         request->expiry_ms = command->exptime > 0 ? expiry_of(task, command->exptime, now) : 0;
+        request->whole_second = settings_of(task->session)->cas_disabled;
         break;
     default:
         fill_value(task, request, now);
