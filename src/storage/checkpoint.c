@@ -6,21 +6,27 @@
 
 #include <stdlib.h>
 
-enum { FAILING_BATCH_SHARE = 16 }; /* after a failure batches are smaller: a smaller one may still fit */
+enum {
+    FAILING_BATCH_SHARE = 16, /* after a failure batches are smaller: a smaller one may still fit */
+    PREFIX_KEY_LEN = 14       /* of a dirty_ref's prefix, after the partition */
+};
 
-static uint64_t prefix_of(const struct entry *entry)
+static struct dirty_ref ref_of(struct entry *entry)
 {
-    uint64_t prefix = entry->partition;
-    for (unsigned i = 0; i < 6; i++)
-        prefix = prefix << 8 | (i < entry->key_len ? entry->key[i] : 0U);
-    return prefix;
+    uint8_t prefix[2 + PREFIX_KEY_LEN] = {0};
+    wire_write_u16(prefix, entry->partition);
+    memcpy(prefix + 2, entry->key, entry->key_len < PREFIX_KEY_LEN ? entry->key_len : PREFIX_KEY_LEN);
+    struct wire_reader reader = wire_reader_of(bytes_of(prefix, sizeof prefix));
+    uint64_t first = wire_read_u64(&reader), second = wire_read_u64(&reader);
+    return (struct dirty_ref){.prefix = {first, second}, .entry = entry};
 }
 
 static int compare_refs(const void *left, const void *right)
 {
     const struct dirty_ref *a = left, *b = right;
-    if (a->prefix != b->prefix)
-        return a->prefix < b->prefix ? -1 : 1;
+    for (unsigned i = 0; i < 2; i++)
+        if (a->prefix[i] != b->prefix[i])
+            return a->prefix[i] < b->prefix[i] ? -1 : 1;
     return bytes_compare(bytes_of(a->entry->key, a->entry->key_len), bytes_of(b->entry->key, b->entry->key_len));
 }
 
@@ -31,7 +37,7 @@ static void collect_entry(struct checkpoint *checkpoint, struct entry *entry)
         checkpoint->refs = realloc(checkpoint->refs, checkpoint->capacity * sizeof *checkpoint->refs);
         CHECK_MEMORY(checkpoint->refs);
     }
-    checkpoint->refs[checkpoint->count++] = (struct dirty_ref){.prefix = prefix_of(entry), .entry = entry};
+    checkpoint->refs[checkpoint->count++] = ref_of(entry);
 }
 
 static void collect(struct store *store)

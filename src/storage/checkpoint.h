@@ -19,9 +19,10 @@
 struct entry;
 struct store;
 
-/* A collected entry with the beginning of its engine key, which decides nearly all comparisons. */
+/* A collected entry with the beginning of its engine key, which decides nearly all comparisons without a look at the
+ * entry. */
 struct dirty_ref {
-    uint64_t prefix;
+    uint64_t prefix[2];
     struct entry *entry; /* it is dirty, so it stays until the round writes it */
 };
 

@@ -148,8 +148,7 @@ enum log_status log_append(struct log_set *set, struct log *log, struct log_reco
     enum log_status status = size <= segment_capacity(set->segment_bytes) ? append_ordinary(set, log, record, size)
                                                                           : append_special(set, log, record, size);
     if (status == LOG_OK)
-        log->position += size;
-    *position = log->position;
+        *position = log->position += size;
     set->locks->give(&log->lock);
     return status;
 }

@@ -1,0 +1,47 @@
+/* An engine in memory for tests: a sorted table, batches that happen wholly or not at all, and faults on demand. It
+ * outlives the store, as files would. */
+#ifndef STORAGE_FAKE_ENGINE_H
+#define STORAGE_FAKE_ENGINE_H
+
+#include "storage/engine.h"
+
+#include <pthread.h>
+
+struct fake_row {
+    struct blob *key, *record; /* in a batch: record NULL erases */
+};
+
+struct fake_table {
+    struct fake_row *rows;
+    size_t count, capacity;
+};
+
+struct fake_engine {
+    struct engine engine; /* first */
+    pthread_mutex_t mutex;
+    struct fake_table records, meta;
+    struct fake_table batch, batch_meta; /* not yet committed, in the order of the calls */
+    bool in_batch;
+    uint64_t bytes_max;                                     /* of records; a batch that needs more is ENGINE_FULL */
+    enum engine_status commit_fails, read_fails, put_fails; /* ENGINE_OK: it works */
+    unsigned fail_after;                                    /* so many commits succeed before commit_fails counts */
+    bool nearly_full;
+    /* What happens between the snapshot of a read and its return, and before a commit. NULL: nothing. */
+    void (*after_read)(void *context);
+    void (*before_commit)(void *context);
+    void *context;
+    unsigned commits, reads;
+    size_t batch_max; /* the largest batch so far */
+};
+
+void fake_engine_init(struct fake_engine *engine);
+void fake_engine_free(struct fake_engine *engine);
+/* The process that used it is gone: a batch under way never happened. */
+void fake_engine_crash(struct fake_engine *engine);
+
+/* The record of a client's key, or NULL. The engine's. */
+struct blob *fake_engine_record(struct fake_engine *engine, uint16_t partition, const char *key);
+/* Puts a meta value, as if an earlier process had. */
+void fake_engine_set_meta(struct fake_engine *engine, const char *name, struct bytes value);
+
+#endif

@@ -1,0 +1,321 @@
+/* What happens when there is no space, and when it comes back. */
+#include "storage/fixture.h"
+
+#include "storage/inside.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static char *value_of(size_t len)
+{
+    char *value = malloc(len + 1);
+    memset(value, 'v', len);
+    value[len] = '\0';
+    return value;
+}
+
+/* Updates until one does not end at once. */
+static struct write *fill_until_waiting(struct fixture *fixture, size_t len, enum durability durability)
+{
+    char *value = value_of(len), name[32];
+    struct write *write = NULL;
+    for (unsigned i = 0; i < 100000; i++) {
+        snprintf(name, sizeof name, "fill-%u", i);
+        write = write_new(fixture, name, value, durability);
+        if (!write_submit(write, 0))
+            break;
+        assert_int_equal(write->op.status, STORE_OK);
+        free(write);
+        write = NULL;
+    }
+    free(value);
+    assert_non_null(write);
+    return write;
+}
+
+static void an_update_waits_for_a_segment_and_then_succeeds(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct store_stats stats;
+    fixture_init(&fixture);
+    fixture_open(&fixture);
+    fixture.wakes[0] = fixture.storage_wakes = 0;
+    struct write *write = fill_until_waiting(&fixture, 500, DURABILITY_COMMITTED);
+    assert_true(fixture.storage_wakes > 0);
+    struct write *second = write_new(&fixture, "second", "x", DURABILITY_BUFFERED);
+    assert_false(write_submit(second, 0)); /* in order, behind the first */
+    assert_int_equal(second->applied, 0);
+    fixture_slices(&fixture);
+    assert_true(fixture.wakes[0] > 0);
+    assert_true(write->done && second->done);
+    assert_int_equal(write->op.status, STORE_OK);
+    assert_int_equal(second->op.status, STORE_OK);
+    fixture_expect(&fixture, "second", "x");
+    store_stats(fixture.store, &stats);
+    assert_int_equal(stats.updates_waited, 2);
+    assert_int_equal(stats.checkpoints, 0); /* a spare segment was enough */
+    free(write);
+    free(second);
+    fixture_close(&fixture);
+}
+
+static void updates_wait_above_the_dirty_limit_until_a_checkpoint(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct store_stats stats;
+    fixture_init(&fixture);
+    fixture_open(&fixture);
+    struct write *write = fill_until_waiting(&fixture, 2000, DURABILITY_BUFFERED);
+    store_stats(fixture.store, &stats);
+    assert_in_range(stats.bytes_dirty, fixture.limits.dirty_bytes, fixture.limits.dirty_bytes + 4096);
+    fixture_slices(&fixture);
+    assert_true(write->done);
+    assert_int_equal(write->op.status, STORE_OK);
+    free(write);
+    fixture_close(&fixture);
+}
+
+static void the_log_never_outgrows_its_limit(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    char *value = value_of(1000);
+    fixture_init(&fixture);
+    fixture.limits.checkpoint_age_ms = 1000000;
+    fixture_open(&fixture);
+    for (unsigned i = 0; i < 3000; i++) {
+        struct write *write = write_new(&fixture, "always the same", value, DURABILITY_COMMITTED);
+        if (!write_submit(write, i % FIXTURE_LOOPS))
+            fixture_slices(&fixture);
+        assert_true(write->done);
+        assert_int_equal(write->op.status, STORE_OK);
+        assert_true(fixture.disk.bytes <= fixture.limits.log_bytes);
+        free(write);
+    }
+    free(value);
+    fixture_close(&fixture);
+}
+
+static void a_full_disk_ends_in_full_only_when_checkpoints_fail_too(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    char *value = value_of(1000);
+    fixture_init(&fixture);
+    fixture_open(&fixture);
+    fixture.disk.bytes_max = fixture.disk.bytes; /* the one spare segment is all there is */
+    for (unsigned i = 0; i < 100; i++) {
+        fixture.now.mono_ns += 10000000;
+        assert_int_equal(fixture_set(&fixture, "a", value, DURABILITY_COMMITTED), STORE_OK);
+    }
+    fixture.engine.commit_fails = ENGINE_FULL;
+    unsigned full = 0;
+    for (unsigned i = 0; i < 100; i++) {
+        fixture.now.mono_ns += 10000000;
+        full += fixture_set(&fixture, "b", value, DURABILITY_COMMITTED) == STORE_FULL;
+    }
+    assert_in_range(full, 80, 99); /* what still fitted into the segment, then none */
+    fixture_expect(&fixture, "b", value);
+    fixture_expect(&fixture, "a", value);
+    /* Space returns: within the longest pause all is well again. */
+    fixture.engine.commit_fails = ENGINE_OK;
+    fixture.now.mono_ns += (uint64_t)BACKOFF_MAX_MS * 1000000;
+    fixture_slices(&fixture);
+    assert_int_equal(fixture_set(&fixture, "c", value, DURABILITY_COMMITTED), STORE_OK);
+    free(value);
+    fixture_close(&fixture);
+}
+
+static void a_store_without_any_segment_refuses_and_recovers(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture.disk.bytes_max = 100;
+    fixture_open(&fixture);
+    assert_true(fixture.reports > 0);
+    assert_int_equal(fixture_set(&fixture, "a", "one", DURABILITY_COMMITTED), STORE_FULL);
+    /* Now that it is known, at once. */
+    struct write *write = write_new(&fixture, "a", "two", DURABILITY_COMMITTED);
+    assert_true(write_submit(write, 0));
+    assert_int_equal(write->op.status, STORE_FULL);
+    free(write);
+    fixture_expect(&fixture, "a", NULL);
+    unsigned reports = fixture.reports;
+    for (unsigned i = 0; i < 20; i++) {
+        fixture.now.mono_ns += 1000000000;
+        fixture_slices(&fixture);
+    }
+    assert_int_equal(fixture.reports, reports); /* once, not with every attempt */
+    fixture.disk.bytes_max = UINT64_MAX;
+    fixture.now.mono_ns += (uint64_t)BACKOFF_MAX_MS * 1000000;
+    fixture_slices(&fixture);
+    assert_int_equal(fixture_set(&fixture, "a", "one", DURABILITY_COMMITTED), STORE_OK);
+    fixture_close(&fixture);
+}
+
+static void a_record_larger_than_a_segment_gets_its_own(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    char *value = value_of(60000);
+    fixture_init(&fixture);
+    fixture_open(&fixture);
+    assert_int_equal(fixture_set(&fixture, "large", value, DURABILITY_COMMITTED), STORE_OK);
+    assert_int_equal(fixture_set(&fixture, "small", "s", DURABILITY_COMMITTED), STORE_OK);
+    fixture_crash(&fixture);
+    fixture_open(&fixture);
+    assert_int_equal(fixture.found.replayed_records, 2);
+    fixture_expect(&fixture, "large", value);
+    fixture_expect(&fixture, "small", "s");
+    assert_true(fixture.disk.bytes <= (FIXTURE_LOOPS + 1) * fixture.limits.log_segment_bytes); /* and is removed */
+
+    fixture.disk.bytes_max = fixture.disk.bytes + 20000;
+    assert_int_equal(fixture_set(&fixture, "large", value, DURABILITY_COMMITTED), STORE_FULL);
+    assert_int_equal(fixture_set(&fixture, "small", "t", DURABILITY_COMMITTED), STORE_OK);
+    fixture.disk.bytes_max = UINT64_MAX;
+    assert_int_equal(fixture_set(&fixture, "large", value, DURABILITY_COMMITTED), STORE_OK);
+    free(value);
+    fixture_close(&fixture);
+}
+
+static void several_large_records_share_the_limit(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    char *value = value_of(60000);
+    fixture_init(&fixture);
+    fixture.limits.log_bytes = 0; /* the least that is possible */
+    fixture_open(&fixture);
+    struct write *writes[FIXTURE_LOOPS];
+    for (unsigned i = 0; i < FIXTURE_LOOPS; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "large-%u", i);
+        writes[i] = write_new(&fixture, name, value, DURABILITY_COMMITTED);
+        assert_false(write_submit(writes[i], i));
+    }
+    fixture_slices(&fixture);
+    for (unsigned i = 0; i < FIXTURE_LOOPS; i++) {
+        assert_true(writes[i]->done);
+        assert_int_equal(writes[i]->op.status, STORE_OK);
+        free(writes[i]);
+    }
+    free(value);
+    fixture_close(&fixture);
+}
+
+static void a_failing_checkpoint_loses_nothing_and_is_reported_once(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct store_stats stats;
+    fixture_init(&fixture);
+    fixture_open(&fixture);
+    for (unsigned i = 0; i < 300; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "key-%u", i);
+        fixture_set(&fixture, name, "value", DURABILITY_COMMITTED);
+        if (i % 50 == 0)
+            fixture_slices(&fixture);
+    }
+    fixture.engine.commit_fails = ENGINE_IO;
+    fixture.engine.fail_after = 2; /* in the middle of the round */
+    for (unsigned i = 0; i < 10; i++)
+        fixture_checkpoint(&fixture);
+    assert_int_equal(fixture.reports, 1);
+    store_stats(fixture.store, &stats);
+    assert_true(stats.checkpoint_failures >= 5);
+    assert_int_equal(stats.checkpointed_records, 128);
+    assert_int_equal(stats.records_dirty, 300 - 128);
+    fixture_set(&fixture, "key-0", "changed meanwhile", DURABILITY_COMMITTED);
+    fixture.engine.commit_fails = ENGINE_OK;
+    fixture_checkpoint(&fixture);
+    fixture_checkpoint(&fixture);
+    assert_int_equal(fixture.reports, 2);
+    store_stats(fixture.store, &stats);
+    assert_int_equal(stats.records_dirty, 0);
+    assert_int_equal(fixture.engine.records.count, 300);
+    fixture_crash(&fixture);
+    fixture_open(&fixture);
+    assert_int_equal(fixture.found.replayed_records, 0);
+    fixture_expect(&fixture, "key-0", "changed meanwhile");
+    fixture_expect(&fixture, "key-299", "value");
+    fixture_close(&fixture);
+}
+
+static void a_put_that_fails_ends_the_batch(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture_open(&fixture);
+    fixture_set(&fixture, "a", "one", DURABILITY_COMMITTED);
+    fixture.engine.put_fails = ENGINE_FULL;
+    fixture_checkpoint(&fixture);
+    assert_int_equal(fixture.engine.commits, 0);
+    fixture.engine.put_fails = ENGINE_OK;
+    fixture_checkpoint(&fixture);
+    assert_non_null(fake_engine_record(&fixture.engine, 1, "a"));
+    fixture_close(&fixture);
+}
+
+static void the_reserve_is_for_deletes(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture_open(&fixture);
+    fixture_set(&fixture, "a", "one", DURABILITY_COMMITTED);
+    fixture.engine.nearly_full = true;
+    fixture_checkpoint(&fixture); /* learns it with the commit */
+    assert_int_equal(fixture_set(&fixture, "a", "two", DURABILITY_COMMITTED), STORE_FULL);
+    struct write *delete = write_new(&fixture, "a", NULL, DURABILITY_COMMITTED);
+    delete->op.uses_reserve = true;
+    assert_true(write_submit(delete, 0));
+    assert_int_equal(delete->op.status, STORE_OK);
+    free(delete);
+    fixture.engine.nearly_full = false;
+    fixture_checkpoint(&fixture);
+    assert_int_equal(fixture_set(&fixture, "a", "two", DURABILITY_COMMITTED), STORE_OK);
+    fixture_close(&fixture);
+}
+
+static void a_log_that_cannot_be_written_changes_nothing(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture.disk.unmapped = true;
+    fixture_open(&fixture);
+    fixture_set(&fixture, "a", "one", DURABILITY_COMMITTED);
+    fixture.disk.write_fails = true;
+    assert_int_equal(fixture_set(&fixture, "a", "two", DURABILITY_COMMITTED), STORE_IO);
+    fixture_expect(&fixture, "a", "one");
+    fixture.disk.write_fails = false;
+    assert_int_equal(fixture_set(&fixture, "a", "three", DURABILITY_COMMITTED), STORE_OK);
+    fixture_crash(&fixture);
+    fixture_open(&fixture);
+    assert_int_equal(fixture.found.replayed_records, 2);
+    fixture_expect(&fixture, "a", "three");
+    fixture_close(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_update_waits_for_a_segment_and_then_succeeds),
+        cmocka_unit_test(updates_wait_above_the_dirty_limit_until_a_checkpoint),
+        cmocka_unit_test(the_log_never_outgrows_its_limit),
+        cmocka_unit_test(a_full_disk_ends_in_full_only_when_checkpoints_fail_too),
+        cmocka_unit_test(a_store_without_any_segment_refuses_and_recovers),
+        cmocka_unit_test(a_record_larger_than_a_segment_gets_its_own),
+        cmocka_unit_test(several_large_records_share_the_limit),
+        cmocka_unit_test(a_failing_checkpoint_loses_nothing_and_is_reported_once),
+        cmocka_unit_test(a_put_that_fails_ends_the_batch),
+        cmocka_unit_test(the_reserve_is_for_deletes),
+        cmocka_unit_test(a_log_that_cannot_be_written_changes_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
