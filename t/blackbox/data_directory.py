@@ -125,7 +125,7 @@ class Refused(harness.TestCase):
         with tempfile.TemporaryDirectory(prefix="ringcached-test-") as data:
             with open(os.path.join(data, "letter.txt"), "w", encoding="ascii") as file:
                 file.write("dear all")
-            self.refused(data, "letter.txt")
+            self.refused(data, "not empty")
             self.assertEqual(os.listdir(data).count("letter.txt"), 1)
 
     def test_of_another_node(self):

@@ -3,36 +3,37 @@ left it: names from some prefix of the directory operations that were not synced
 what was synced and what was written randomly old, new or torn by 512-byte sectors."""
 
 import os
-import re
 
 PAGE, SECTOR = 4096, 512
 
 
 def names_after(shadow, dice):
-    """name -> inode after the synced operations and some, in order, of the others."""
+    """(name -> inode, folders) after the operations that were synced and, in order, some of those that were not. A sync of a
+    directory makes what happened in it before durable."""
     with open(os.path.join(shadow, "operations"), encoding="utf-8") as file:
         operations = [line.split() for line in file.read().splitlines()]
-    synced = max(i for i, words in enumerate(operations) if words[0] == "sync") + 1
-    names = {}
-    for words in operations[:dice.randint(synced, len(operations))]:
+    last_sync = {words[1]: number for number, words in enumerate(operations) if words[0] == "sync"}
+    lucky = dice.randint(0, len(operations))
+    names, folders = {}, {"."}
+    for number, words in enumerate(operations):
+        if number >= lucky and number > last_sync.get(os.path.dirname(words[1]) or ".", -1):
+            continue
         if words[0] == "create":
             names[words[1]] = int(words[2])
+        elif words[0] == "mkdir":
+            folders.add(words[1])
         elif words[0] == "unlink":
             names.pop(words[1], None)
         elif words[0] == "rename":
             names[words[2]] = names.pop(words[1])
-    return names
+    return {name: inode for name, inode in names.items() if (os.path.dirname(name) or ".") in folders}, folders
 
 
 def contents(data, shadow):
     """inode -> path of what the page cache holds, for files that have a name and those that had one."""
-    found = {}
-    for directory in (data, shadow):
-        for name in os.listdir(directory):
-            if directory == data or re.fullmatch(r"keep\.\d+", name):
-                path = os.path.join(directory, name)
-                found[os.stat(path).st_ino] = path
-    return found
+    paths = [os.path.join(folder, name) for folder, _, names in os.walk(data) for name in names]
+    paths += [os.path.join(shadow, name) for name in os.listdir(shadow) if name.startswith("keep.")]
+    return {os.stat(path).st_ino: path for path in paths}
 
 
 def read(path):
@@ -65,7 +66,10 @@ def build(data, shadow, target, dice):
     os.mkdir(target, 0o700)
     current = contents(data, shadow)
     differing = 0
-    for name, inode in sorted(names_after(shadow, dice).items()):
+    names, folders = names_after(shadow, dice)
+    for folder in sorted(folders - {"."}):
+        os.mkdir(os.path.join(target, folder), 0o700)
+    for name, inode in sorted(names.items()):
         old, new = read(os.path.join(shadow, "i%d" % inode)), read(current.get(inode))
         content = torn(old, new, dice)
         differing += content != new

@@ -96,7 +96,7 @@ class Writer(threading.Thread):
         self.dice = random.Random(seed)
         self.pipeline = pipeline
         self.stopping = False
-        self.refused = []  # replies that were neither yes nor no
+        self.refused = []  # (kind, reply) where that was neither yes nor no
         self.error = None
 
     def run(self):
@@ -124,7 +124,7 @@ class Writer(threading.Thread):
             if line == b"STORED" or line in (b"DELETED", b"NOT_FOUND"):
                 self.ledger.acknowledge(key, sequence)
             else:
-                self.refused.append(line)
+                self.refused.append((kind, line))
                 self.ledger.kinds[key][sequence - 1] = "refused"
 
     def stop(self):
@@ -141,7 +141,7 @@ class Load:
             writer.start()
 
     def finish(self):
-        """Stops what still runs. Returns the replies that were refusals."""
+        """Stops what still runs. Returns the refusals: (kind of write, reply)."""
         for writer in self.writers:
             writer.stop()
         for writer in self.writers:
@@ -150,4 +150,4 @@ class Load:
                 raise harness.Impatient("a writer is not answered")
             if writer.error:
                 raise writer.error
-        return [line for writer in self.writers for line in writer.refused]
+        return [refusal for writer in self.writers for refusal in writer.refused]

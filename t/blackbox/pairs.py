@@ -25,20 +25,6 @@ TOKEN = re.compile(rb"<<cas(\d)>>")
 ONE_BY_ONE = object()
 RUNS = itertools.count(1)
 
-# What may differ, and why: the same list, in words for users, is docs/differences.md, and the test `differences_are_
-# documented` compares the two. Each entry: name, the command it is about, memcached's piece, ringcached's piece.
-# A piece is one comparable reply (wire.comparable_*); patterns must match whole pieces.
-ACCEPTED = []
-
-
-def accept(name, memcached, ringcached):
-    ACCEPTED.append((name, re.compile(memcached, re.S), re.compile(ringcached, re.S)))
-
-
-def is_accepted(expected, got):
-    return any(ours.fullmatch(expected) and theirs.fullmatch(got) for _, ours, theirs in ACCEPTED)
-
-
 def run_number():
     return b"g%08d" % next(RUNS)
 
@@ -89,7 +75,7 @@ class Difference:
         for number, commands in enumerate(self.script[:self.step + 1]):
             lines += ["  step %d sends %s" % (number + 1, shorten(command)) for command in commands]
         at = next((i for i, (a, b) in enumerate(itertools.zip_longest(self.expected, self.got))
-                   if a != b and not (a is not None and b is not None and is_accepted(a, b))), 0)
+                   if a != b), 0)
         lines.append("  replies before the first difference: %d, the last of them %s"
                      % (at, shorten(self.expected[at - 1]) if at else "-"))
         lines.append("  memcached:  %s" % ", ".join(shorten(piece) for piece in self.expected[at:at + 4]))
@@ -102,10 +88,6 @@ def shorten(piece):
     return text if len(text) <= 240 else text[:140] + " ... " + text[-60:] + " (%d bytes)" % len(piece)
 
 
-def same(expected, got):
-    return len(expected) == len(got) and all(a == b or is_accepted(a, b) for a, b in zip(expected, got))
-
-
 def first_difference(reference, subject, script, binary=False, splits=None):
     """Runs the script on both servers: one by one on the reference, pipelined and in pieces on the subject. None when the
     replies agree."""
@@ -115,7 +97,7 @@ def first_difference(reference, subject, script, binary=False, splits=None):
     ours, theirs = Run(reference, prefix, binary), Run(subject, prefix, binary)
     for number, commands in enumerate(script):
         expected, got = ours.step(commands, ONE_BY_ONE), theirs.step(commands, splits)
-        if not same(expected, got):
+        if expected != got:
             return Difference(script, number, expected, got)
     return None
 

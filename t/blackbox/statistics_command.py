@@ -5,7 +5,7 @@ import wire
 from harness import storage
 
 # Names of memcached 1.6.18's general statistics that mean nothing here and are left out; docs/protocol.md says so.
-LEFT_OUT = {b"libevent", b"read_buf_count", b"read_buf_bytes", b"read_buf_bytes_free", b"read_buf_oom",
+LEFT_OUT = {b"libevent", b"reserved_fds", b"read_buf_count", b"read_buf_bytes", b"read_buf_bytes_free", b"read_buf_oom",
             b"response_obj_oom", b"response_obj_count", b"response_obj_bytes", b"malloc_fails", b"log_worker_dropped",
             b"log_worker_written", b"log_watcher_skipped", b"log_watcher_sent", b"log_watchers", b"unexpected_napi_ids",
             b"round_robin_fallback", b"slab_reassign_rescues", b"slab_reassign_chunk_rescues",

@@ -1,4 +1,7 @@
 /* Runs a fuzzer's function over the committed corpus: the plain test in builds without libFuzzer. */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
 #include "base/check.h"
 
 #include <dirent.h>

@@ -7,8 +7,8 @@
  *   POWERLOSS_IGNORE_SYNC   if set, syncs are believed by the server but do nothing: the negative control
  *
  * In the shadow directory `i<inode>` is what is durable of a file, `keep.<inode>` a second name of each file that was
- * unlinked, and `operations` lists what happened to the directory: create, unlink, rename, and sync where the
- * directory itself was synced. What is there when the process starts counts as durable.
+ * unlinked, and `operations` lists what happened to names: create, mkdir, unlink, rename, and sync where a
+ * directory was synced. What is there when the process starts counts as durable.
  *
  * fsync, fdatasync and msync copy what the file holds at the time of the call; writes to descriptors with O_SYNC or
  * O_DSYNC are copied alone. Nothing is really synced, which also makes the tests fast. */
@@ -45,7 +45,6 @@ static struct {
     pthread_mutex_t lock;
     char data[PATH_MAX], shadow[PATH_MAX];
     dev_t device;
-    ino_t directory;
     bool on, ignore_sync;
     struct mapping mappings[MAPPINGS_MAX];
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -60,7 +59,7 @@ static void must(bool claim, const char *what)
 
 static void note(const char *format, ...)
 {
-    char line[2 * NAME_MAX + 64], path[PATH_MAX + 32];
+    char line[4 * PATH_MAX], path[PATH_MAX + 32];
     va_list arguments;
     va_start(arguments, format);
     int len = vsnprintf(line, sizeof(line), format, arguments);
@@ -78,13 +77,34 @@ static bool is_ours(int fd, struct stat *about)
     return state.on && fstat(fd, about) == 0 && S_ISREG(about->st_mode) && about->st_dev == state.device;
 }
 
+/* A path below the data directory, from there on; "." for the directory itself; NULL for everything else. */
 static const char *name_in_data(const char *path)
 {
     size_t len = strlen(state.data);
-    if (!state.on || path == NULL || strncmp(path, state.data, len) != 0 || path[len] != '/'
-        || strchr(path + len + 1, '/') != NULL)
+    if (!state.on || path == NULL || strncmp(path, state.data, len) != 0)
         return NULL;
-    return path + len + 1;
+    return path[len] == '\0' ? "." : path[len] == '/' ? path + len + 1 : NULL;
+}
+
+/* The path behind a descriptor. */
+static const char *path_of(int fd, char *buffer)
+{
+    char link_name[64];
+    snprintf(link_name, sizeof(link_name), "/proc/self/fd/%d", fd);
+    ssize_t len = readlink(link_name, buffer, PATH_MAX - 1);
+    buffer[len < 0 ? 0 : len] = '\0';
+    return buffer;
+}
+
+/* The whole path of a name relative to a directory's descriptor. */
+static const char *path_at(int directory, const char *name, char *buffer)
+{
+    char base[PATH_MAX];
+    if (name[0] == '/' || directory == AT_FDCWD)
+        snprintf(buffer, 2 * PATH_MAX, "%s", name);
+    else
+        snprintf(buffer, 2 * PATH_MAX, "%s/%s", path_of(directory, base), name);
+    return buffer;
 }
 
 static int open_shadow(ino_t inode)
@@ -125,6 +145,32 @@ static void copy_durable(int fd, ino_t inode, off_t offset, size_t len)
 }
 
 /* Everything that is in the directory now is on the disk. */
+static void note_all(const char *folder)
+{
+    DIR *directory = opendir(folder);
+    must(directory != NULL, folder);
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        char path[PATH_MAX + NAME_MAX + 2];
+        struct stat about;
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+        must(lstat(path, &about) == 0, path);
+        if (S_ISDIR(about.st_mode)) {
+            note("mkdir %s\n", name_in_data(path));
+            note_all(path);
+        } else if (S_ISREG(about.st_mode)) {
+            int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+            must(fd >= 0, path);
+            note("create %s %lu\n", name_in_data(path), (unsigned long)about.st_ino);
+            copy_durable(fd, about.st_ino, 0, 0);
+            close(fd);
+        }
+    }
+    closedir(directory);
+    note("sync %s\n", name_in_data(folder));
+}
+
 __attribute__((constructor)) static void begin(void)
 {
     const char *data = getenv("POWERLOSS_DATA"), *shadow = getenv("POWERLOSS_SHADOW");
@@ -135,40 +181,24 @@ __attribute__((constructor)) static void begin(void)
     snprintf(state.data, sizeof(state.data), "%s", data);
     snprintf(state.shadow, sizeof(state.shadow), "%s", shadow);
     state.device = about.st_dev;
-    state.directory = about.st_ino;
     state.ignore_sync = getenv("POWERLOSS_IGNORE_SYNC") != NULL;
-    DIR *directory = opendir(data);
-    must(directory != NULL, data);
-    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        char path[PATH_MAX + NAME_MAX];
-        snprintf(path, sizeof(path), "%s/%s", data, entry->d_name);
-        int fd = entry->d_name[0] == '.' ? -1 : (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-            continue;
-        must(fstat(fd, &about) == 0, path);
-        if (S_ISREG(about.st_mode)) {
-            note("create %s %lu\n", entry->d_name, (unsigned long)about.st_ino);
-            copy_durable(fd, about.st_ino, 0, 0);
-        }
-        close(fd);
-    }
-    closedir(directory);
-    note("sync\n");
     state.on = true;
+    note_all(state.data);
 }
 
 static int sync_file(int fd)
 {
     struct stat about;
+    char path[PATH_MAX];
     if (!state.on || fstat(fd, &about) != 0 || about.st_dev != state.device)
         return (int)syscall(SYS_fsync, fd);
     if (state.ignore_sync)
         return 0;
     pthread_mutex_lock(&state.lock);
-    if (S_ISDIR(about.st_mode) && about.st_ino == state.directory)
-        note("sync\n");
-    else if (S_ISREG(about.st_mode))
+    if (S_ISREG(about.st_mode))
         copy_durable(fd, about.st_ino, 0, 0);
+    else if (S_ISDIR(about.st_mode) && name_in_data(path_of(fd, path)) != NULL)
+        note("sync %s\n", name_in_data(path));
     pthread_mutex_unlock(&state.lock);
     return 0;
 }
@@ -303,18 +333,13 @@ ssize_t pwritev64(int fd, const struct iovec *pieces, int count, off64_t offset)
     return done;
 }
 
-/* Opening a name of the directory: notes it when it is a new one. */
+/* Opening a name in the data directory: notes it when it is a new one. */
 static int open_at(int directory, const char *path, int flags, mode_t mode)
 {
     struct stat about;
-    char full[PATH_MAX + NAME_MAX];
-    snprintf(full, sizeof(full), "%s", path);
-    /* A name relative to the directory's own descriptor is a name in it. */
-    if (state.on && directory != AT_FDCWD && path[0] != '/' && fstat(directory, &about) == 0
-        && about.st_ino == state.directory && about.st_dev == state.device)
-        snprintf(full, sizeof(full), "%s/%s", state.data, path);
-    const char *name = name_in_data(full);
-    if (name == NULL || (flags & O_CREAT) == 0)
+    char full[2 * PATH_MAX];
+    const char *name = state.on && (flags & O_CREAT) != 0 ? name_in_data(path_at(directory, path, full)) : NULL;
+    if (name == NULL)
         return (int)syscall(SYS_openat, directory, path, flags, mode);
     pthread_mutex_lock(&state.lock);
     bool is_new = lstat(full, &about) != 0;
@@ -371,14 +396,15 @@ static void keep(const char *path)
     must(link(path, second) == 0 || errno == EEXIST, second);
 }
 
-int unlink(const char *path)
+int unlinkat(int directory, const char *path, int flags)
 {
-    const char *name = name_in_data(path);
+    char full[2 * PATH_MAX];
+    const char *name = state.on && flags == 0 ? name_in_data(path_at(directory, path, full)) : NULL;
     if (name == NULL)
-        return (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+        return (int)syscall(SYS_unlinkat, directory, path, flags);
     pthread_mutex_lock(&state.lock);
-    keep(path);
-    int result = (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0), failure = errno;
+    keep(full);
+    int result = (int)syscall(SYS_unlinkat, directory, path, flags), failure = errno;
     if (result == 0)
         note("unlink %s\n", name);
     pthread_mutex_unlock(&state.lock);
@@ -386,25 +412,21 @@ int unlink(const char *path)
     return result;
 }
 
-int unlinkat(int directory, const char *path, int flags)
+int unlink(const char *path)
 {
-    char full[PATH_MAX + NAME_MAX];
-    struct stat about;
-    if (state.on && directory != AT_FDCWD && fstat(directory, &about) == 0 && about.st_ino == state.directory) {
-        snprintf(full, sizeof(full), "%s/%s", state.data, path);
-        return unlink(full);
-    }
-    return (int)syscall(SYS_unlinkat, directory, path, flags);
+    return unlinkat(AT_FDCWD, path, 0);
 }
 
-int rename(const char *from, const char *to)
+int renameat(int old_directory, const char *from, int new_directory, const char *to)
 {
-    const char *old_name = name_in_data(from), *new_name = name_in_data(to);
+    char old_path[2 * PATH_MAX], new_path[2 * PATH_MAX];
+    const char *old_name = state.on ? name_in_data(path_at(old_directory, from, old_path)) : NULL;
+    const char *new_name = state.on ? name_in_data(path_at(new_directory, to, new_path)) : NULL;
     if (old_name == NULL || new_name == NULL)
-        return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+        return (int)syscall(SYS_renameat2, old_directory, from, new_directory, to, 0);
     pthread_mutex_lock(&state.lock);
-    keep(to);
-    int result = (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0), failure = errno;
+    keep(new_path);
+    int result = (int)syscall(SYS_renameat2, old_directory, from, new_directory, to, 0), failure = errno;
     if (result == 0)
         note("rename %s %s\n", old_name, new_name);
     pthread_mutex_unlock(&state.lock);
@@ -412,15 +434,25 @@ int rename(const char *from, const char *to)
     return result;
 }
 
-int renameat(int old_directory, const char *from, int new_directory, const char *to)
+int rename(const char *from, const char *to)
 {
-    struct stat about;
-    char old_path[PATH_MAX + NAME_MAX], new_path[PATH_MAX + NAME_MAX];
-    if (state.on && old_directory != AT_FDCWD && fstat(old_directory, &about) == 0 && about.st_ino == state.directory
-        && old_directory == new_directory) {
-        snprintf(old_path, sizeof(old_path), "%s/%s", state.data, from);
-        snprintf(new_path, sizeof(new_path), "%s/%s", state.data, to);
-        return rename(old_path, new_path);
+    return renameat(AT_FDCWD, from, AT_FDCWD, to);
+}
+
+int mkdirat(int directory, const char *path, mode_t mode)
+{
+    char full[2 * PATH_MAX];
+    int result = (int)syscall(SYS_mkdirat, directory, path, mode), failure = errno;
+    if (result == 0 && state.on && name_in_data(path_at(directory, path, full)) != NULL) {
+        pthread_mutex_lock(&state.lock);
+        note("mkdir %s\n", name_in_data(full));
+        pthread_mutex_unlock(&state.lock);
     }
-    return (int)syscall(SYS_renameat2, old_directory, from, new_directory, to, 0);
+    errno = failure;
+    return result;
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+    return mkdirat(AT_FDCWD, path, mode);
 }
