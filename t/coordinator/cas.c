@@ -170,6 +170,21 @@ static void deleting_one_sibling_hides_the_other_from_those_who_get_one_value(vo
     world_close(world);
 }
 
+static void deleting_one_sibling_leaves_the_other_even_without_a_grace(void **state)
+{
+    (void)state;
+    struct node_settings settings = world_settings();
+    settings.grace_ms = 0;
+    world_open_with(world, kind, settings);
+    (void)make_two("s:k");
+    struct request *request = ask(world, REQUEST_DELETE, "s:k");
+    request->has_token = true;
+    request->token = token_of_one(world, "s:k", 1);
+    assert_int_equal(run(world, request), REQUEST_OK);
+    assert_true(values_are("s:k", "y", NULL, NULL));
+    world_close(world);
+}
+
 static void arithmetic_with_the_token_of_one_changes_that_one(void **state)
 {
     (void)state;
@@ -351,6 +366,7 @@ int main(void)
         cmocka_unit_test(the_token_of_a_write_beside_siblings_covers_that_write_only),
         cmocka_unit_test(writes_without_a_token_resolve_what_is_known),
         cmocka_unit_test(deleting_one_sibling_hides_the_other_from_those_who_get_one_value),
+        cmocka_unit_test(deleting_one_sibling_leaves_the_other_even_without_a_grace),
         cmocka_unit_test(arithmetic_with_the_token_of_one_changes_that_one),
         cmocka_unit_test(only_whole_values_become_siblings),
         cmocka_unit_test(a_forgotten_token_is_exists_unless_it_is_current),
