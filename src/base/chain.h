@@ -23,6 +23,7 @@ struct chain {
 /* The object size for the pool that chains draw from. */
 size_t chain_chunk_size(void);
 
+/* An empty chain that draws from `chunks`, which must outlive it. */
 void chain_init(struct chain *chain, struct pool *chunks);
 
 /* Drops what is waiting, gives chunks and blob references back. May be called twice. */

@@ -16,16 +16,19 @@ struct histogram {
     _Atomic uint64_t max;
 };
 
+/* Counts one value. The one writer only. */
 void histogram_record(struct histogram *histogram, uint64_t value);
 
 /* Adds the counts of `from` to `to`. */
 void histogram_add(struct histogram *to, const struct histogram *from);
 
+/* How many values have been recorded. */
 uint64_t histogram_total(const struct histogram *histogram);
 
 /* The upper end of the bucket below which `fraction` (0..1) of the recorded values lie; 0 when empty. */
 uint64_t histogram_quantile(const struct histogram *histogram, double fraction);
 
+/* Forgets everything. The one writer only. */
 void histogram_reset(struct histogram *histogram);
 
 #endif

@@ -18,6 +18,7 @@ void pool_init(struct pool *pool, size_t object_size, size_t free_count_max);
 /* An object with undefined contents. Aborts without memory. The borrower owns it until pool_return. */
 void *pool_borrow(struct pool *pool);
 
+/* Gives back what pool_borrow of this pool returned. */
 void pool_return(struct pool *pool, void *object);
 
 /* Frees the unused objects; nothing may be borrowed any more. */

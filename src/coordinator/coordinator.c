@@ -19,9 +19,19 @@ void coordinator_close(struct coordinator *coordinator)
 }
 
 /* memcached changes these items in place: what is known of their use stays. */
-static bool keeps_use(enum request_kind kind)
+static bool keeps_use(const struct request *request)
 {
-    return kind == REQUEST_GET || kind == REQUEST_TOUCH || kind == REQUEST_INCR || kind == REQUEST_DECR;
+    switch (request->kind) {
+    case REQUEST_GET:
+    case REQUEST_TOUCH:
+    case REQUEST_INCR:
+    case REQUEST_DECR:
+        return true;
+    case REQUEST_DELETE:
+        return request->invalidate;
+    default:
+        return false;
+    }
 }
 
 static void submit(struct coordinator *coordinator, struct request *request, enum store_kind kind)
@@ -33,7 +43,7 @@ static void submit(struct coordinator *coordinator, struct request *request, enu
     op->durability = request->bucket->durability;
     op->peek = request->peek;
     op->uses_reserve = request->kind == REQUEST_DELETE;
-    op->keeps_use = keeps_use(request->kind);
+    op->keeps_use = keeps_use(request);
     store_submit(coordinator->store, coordinator->now, op);
 }
 

@@ -39,8 +39,10 @@ struct coordinator {
     struct coordinator_counters counters;
 };
 
+/* Embedded in its node. What it is given is shared and must outlive it. */
 void coordinator_init(struct coordinator *coordinator, struct replica *replica, struct token_table *tokens,
                       struct store_loop *store);
+/* All its requests have ended. */
 void coordinator_close(struct coordinator *coordinator);
 
 /* Starts a request; bucket, op.hash and op.partition have been set. Its done is called by a later

@@ -7,6 +7,7 @@
 
 #include "coordinator/coordinator.h"
 
+/* Starts a REQUEST_FLUSH: an update of the node's own record with the registers. */
 void flush_start(struct coordinator *coordinator, struct request *request);
 
 /* The registers have been stored: from now on they count. */

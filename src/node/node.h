@@ -86,8 +86,11 @@ unsigned node_sweep_pending(const struct node *node);
 bool node_describe_key(struct node *node, struct instant now, struct bytes key, void (*line)(void *, const char *),
                        void *context);
 
+/* The ring as this process sees it. */
 const struct ring_view *node_view(const struct node_shared *shared);
+/* The buckets in force; valid until node_shared_free, also after a reload. */
 const struct bucket_table *node_buckets(const struct node_shared *shared);
+/* The process's one clock: its reading goes with each checkpoint. */
 struct hybrid_clock *node_clock(struct node_shared *shared);
 
 #endif

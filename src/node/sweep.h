@@ -8,6 +8,7 @@
 
 struct sweep;
 
+/* None of its updates may be under way. NULL is allowed. */
 void sweep_free(struct sweep *sweep);
 
 /* Is `op` one of the sweep's? `sweep` may be NULL. */

@@ -39,6 +39,7 @@ struct replica_present {
     hybrid_time flushed; /* a pending flush that is due counts */
 };
 
+/* The present at `now`. Any thread. */
 struct replica_present replica_present_at(struct replica *replica, struct instant now);
 
 /* Whether a version is shown, or why not. */
