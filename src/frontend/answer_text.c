@@ -23,20 +23,21 @@ static const char *stored_text(const struct request *request)
 static const char *text_of(const struct task *task, const struct request *request)
 {
     bool ok = request->status == REQUEST_OK;
+    const char *no_memory = protocol_error_text(ERROR_NO_MEMORY);
     switch (task->command.kind) {
     case COMMAND_DELETE:
         if (request->status == REQUEST_EXISTS)
             return "EXISTS";
-        return request->status == REQUEST_NO_MEMORY ? "SERVER_ERROR out of memory" : ok ? "DELETED" : "NOT_FOUND";
+        return request->status == REQUEST_NO_MEMORY ? no_memory : ok ? "DELETED" : "NOT_FOUND";
     case COMMAND_TOUCH:
-        return request->status == REQUEST_NO_MEMORY ? "SERVER_ERROR out of memory" : ok ? "TOUCHED" : "NOT_FOUND";
+        return request->status == REQUEST_NO_MEMORY ? no_memory : ok ? "TOUCHED" : "NOT_FOUND";
     case COMMAND_INCR:
     case COMMAND_DECR:
         if (request->status == REQUEST_NON_NUMERIC)
             return protocol_error_text(ERROR_NON_NUMERIC);
-        return request->status == REQUEST_MISS ? "NOT_FOUND" : "SERVER_ERROR out of memory";
+        return request->status == REQUEST_MISS ? "NOT_FOUND" : no_memory;
     case COMMAND_FLUSH_ALL:
-        return ok ? "OK" : "SERVER_ERROR out of memory";
+        return ok ? "OK" : no_memory;
     default:
         return stored_text(request);
     }
@@ -64,7 +65,7 @@ void answer_failure(struct task *task, const struct request *request)
 {
     struct chain *out = &task->session->out;
     if (request->status == REQUEST_NO_MEMORY && !is_binary(task)) {
-        reply_line(out, "SERVER_ERROR out of memory");
+        reply_line(out, protocol_error_text(ERROR_NO_MEMORY));
         return;
     }
     const char *failure = request->status == REQUEST_FAILED ? request->failure : "Out of memory";

@@ -41,9 +41,9 @@ static const char *path_in(const struct data_dir *dir, const char *name, char *b
     return buffer;
 }
 
-static bool sync_directory(const struct data_dir *dir)
+static bool sync_path(const char *path)
 {
-    int fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool good = fd >= 0 && fsync(fd) == 0;
     if (fd >= 0)
         close(fd);
@@ -100,7 +100,7 @@ static bool write_identity(struct data_dir *dir, struct logger *log)
         return refuse_errno(log, dir->path, "written");
     bool good = write(fd, text, (size_t)len) == len && fsync(fd) == 0;
     close(fd);
-    if (!good || rename(draft, path_in(dir, IDENTITY, path)) != 0 || !sync_directory(dir))
+    if (!good || rename(draft, path_in(dir, IDENTITY, path)) != 0 || !sync_path(dir->path))
         return refuse_errno(log, dir->path, "written");
     return true;
 }
@@ -186,6 +186,15 @@ bool data_dir_open(struct data_dir *dir, const struct data_dir_wish *wish, struc
     if (!good)
         data_dir_close(dir);
     return good;
+}
+
+bool data_dir_sync(const struct data_dir *dir, struct logger *log)
+{
+    char parent[PATH_BYTES_MAX];
+    snprintf(parent, sizeof(parent), "%s/..", dir->path);
+    if (dir->fresh)
+        (void)sync_path(parent); /* it may belong to somebody else and not be ours to read */
+    return sync_path(dir->path) || refuse_errno(log, dir->path, "synced");
 }
 
 void data_dir_close(struct data_dir *dir)

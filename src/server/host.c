@@ -28,7 +28,7 @@ static struct admin_process process_facts(struct shell *shell)
         .threads = shell->loop_count,
         .uptime_s = (clock_now().mono_ns / 1000000 - shell->started_ms) / 1000,
         .time_s = (uint64_t)time(NULL),
-        .version = SERVER_VERSION,
+        .version = SERVER_PROTOCOL_VERSION,
         .libevent_version = event_get_version(),
         .rusage_user_us = microseconds(usage.ru_utime),
         .rusage_system_us = microseconds(usage.ru_stime),

@@ -81,7 +81,7 @@ static bool open_engine(struct shell *shell)
     }
     snprintf(path, sizeof(path), "%s/log", shell->dir.path);
     shell->disk = disk_files_open(path, config->log_write, shell->log);
-    return shell->disk != NULL;
+    return shell->disk != NULL && data_dir_sync(&shell->dir, shell->log);
 }
 
 static struct store_limits limits_of(const struct config *config)
@@ -158,7 +158,7 @@ static void fill_session_settings(struct shell *shell)
 {
     const struct config *config = shell->config;
     shell->settings = (struct session_settings){
-        .version = SERVER_VERSION,
+        .version = SERVER_PROTOCOL_VERSION,
         .value_max = config->value_max,
         .out_bytes_max = config->out_bytes_max,
         .requests_per_event = (uint32_t)config->requests_per_event,
