@@ -21,7 +21,9 @@ struct auth {
     unsigned count;
 };
 
+/* Nobody is known yet. */
 void auth_init(struct auth *auth);
+/* Wipes and frees what was read. */
 void auth_close(struct auth *auth);
 
 /* Reads the file. false after an error that has been logged (with file and line); the old entries then stay. */

@@ -69,6 +69,7 @@ bool loop_init(struct loop *loop, const struct loop_options *options);
 /* The thread has ended or was never started. */
 void loop_close(struct loop *loop);
 
+/* Starts the loop's thread; `number` names it. false (logged) when the system gives none. */
 bool loop_start(struct loop *loop, unsigned number);
 /* Asks the loop to close its connections and end; returns at once. */
 void loop_stop(struct loop *loop);
@@ -83,6 +84,7 @@ void loop_adopt(struct loop *loop, int fd);
 /* The time of this turn; the clock is read at its first use. */
 static inline struct instant loop_now(struct loop *loop);
 
+/* Reads the clock and remembers it for the rest of the turn. */
 struct instant loop_read_clock(struct loop *loop);
 
 static inline struct instant loop_now(struct loop *loop)

@@ -57,6 +57,7 @@ enum engine_status checkpoint_write_batch(struct store *store, hybrid_time newes
 /* A whole round, for start and stop. */
 enum engine_status checkpoint_all(struct store *store, bool moves_floor, hybrid_time newest);
 
+/* Gives back the memory of the round that is under way. */
 void checkpoint_close(struct store *store);
 
 /* What the meta table says: the first generation to be replayed and the next sequence. */

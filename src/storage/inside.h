@@ -95,6 +95,7 @@ void store_evict(struct store *store);
 /* Counts and reports a record that failed its checksum; not every one of many. */
 void store_report_corrupt(struct store *store, uint16_t partition, struct bytes key);
 
+/* Passes a sentence on to whoever runs the store. */
 void store_report(struct store *store, const char *text);
 
 /* Something has changed that updates wait for: lets every loop that has such try again. */

@@ -50,6 +50,7 @@ struct log {
     struct queue synced;     /* and those that it has passed */
 };
 
+/* No segment is open yet. `segment_bytes` of one file, at most `bytes_max` of all together. */
 void log_set_init(struct log_set *set, struct disk *disk, const struct lock_ops *locks, uint64_t segment_bytes,
                   uint64_t bytes_max);
 /* Closes the files; they stay on the disk. */

@@ -64,7 +64,9 @@ struct segment_reader {
 
 enum segment_read { SEGMENT_RECORD, SEGMENT_END, SEGMENT_TORN, SEGMENT_TOO_NEW, SEGMENT_IO };
 
+/* Begins at the first record; the segment stays the caller's. */
 void segment_reader_init(struct segment_reader *reader, struct disk *disk, struct segment *segment);
+/* Gives back the reader's memory. */
 void segment_reader_close(struct segment_reader *reader);
 /* SEGMENT_RECORD: *out is the next record, valid until the next call. Anything else is the end of what can be read. */
 enum segment_read segment_read_next(struct segment_reader *reader, struct log_record *out);

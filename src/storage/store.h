@@ -133,6 +133,7 @@ void store_close(struct store *store, hybrid_time newest);
 /* Frees without writing anything: for tests that crash. */
 void store_abandon(struct store *store);
 
+/* The loop's side of the store; it lives as long as the store. */
 struct store_loop *store_loop_of(struct store *store, unsigned loop);
 
 /* Takes the op; never calls back. It is returned by a later store_next_done of the same loop, often by the very next.

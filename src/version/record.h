@@ -48,6 +48,7 @@ enum record_status record_decode(struct bytes record, struct object *out, struct
  * live versions; *newest is undefined when that is 0. Values point into `record`. */
 enum record_status record_newest(struct bytes record, struct version *newest, uint32_t *live_count);
 
+/* A static text for people. */
 const char *record_status_text(enum record_status status);
 
 #endif

@@ -149,7 +149,7 @@ TALK_TEST(a_full_store_refuses_writes_and_serves_reads)
     says(talk, "set k 0 0 1\r\n1\r\n", "STORED\r\n");
     talk->store->full = true;
     says(talk, "set k 0 0 1\r\nb\r\n", "SERVER_ERROR out of memory storing object\r\n");
-    says(talk, "incr k 1\r\n", "SERVER_ERROR out of memory\r\n");
+    says(talk, "incr k 1\r\n", "SERVER_ERROR out of memory storing object\r\n");
     says(talk, "get k\r\n", "VALUE k 0 1\r\n1\r\nEND\r\n");
     says(talk, "delete k\r\n", "DELETED\r\n");
     assert_int_equal(talk->frontend.counters.store_no_memory, 1);

@@ -52,12 +52,12 @@ def check(tree):
 def circles(rooms):
     """Pairs of rooms that reach each other."""
     def reach(start):
-        seen, todo = set(), [start]
-        while todo:
-            for below in rooms[todo.pop()].rooms:
+        seen, pending = set(), [start]
+        while pending:
+            for below in rooms[pending.pop()].rooms:
                 if below in rooms and below not in seen:
                     seen.add(below)
-                    todo.append(below)
+                    pending.append(below)
         return seen
     below = {name: reach(name) for name in rooms}
     return [(a, b) for a in rooms for b in rooms if a < b and b in below[a] and a in below[b]]

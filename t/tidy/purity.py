@@ -12,11 +12,13 @@ import tree as house
 # one that no list of forbidden names contains.
 ALLOWED = {
     # memory
-    "malloc", "calloc", "realloc", "free", "aligned_alloc", "reallocarray",
+    "malloc", "calloc", "realloc", "free", "aligned_alloc", "reallocarray", "malloc_usable_size",
+    "bcmp",  # what clang makes of a memcmp for equality
     "memcpy", "memmove", "memset", "memcmp", "memchr", "memrchr", "mempcpy", "memmem",
     # texts and numbers
     "strlen", "strnlen", "strcmp", "strncmp", "strchr", "strrchr", "strstr", "strcpy", "strncpy", "strcasecmp",
     "strncasecmp", "strcspn", "strspn", "snprintf", "vsnprintf", "strtoul", "strtoull", "strtol", "strtoll",
+    "strtod", "sscanf", "__isoc99_sscanf",
     "__ctype_b_loc", "__ctype_tolower_loc", "__ctype_toupper_loc", "isalnum", "isdigit", "tolower", "toupper",
     # order
     "qsort", "bsearch",

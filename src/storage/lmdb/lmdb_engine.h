@@ -3,8 +3,8 @@
  * Every commit is synced (neither MDB_NOSYNC nor MDB_WRITEMAP). Each reader has a transaction of its own that is
  * renewed and reset for every operation, because a snapshot that stays open makes the file grow for good. The
  * environment is closed and opened again when LMDB reports MDB_PANIC; readers are kept out meanwhile. */
-#ifndef STORAGE_LMDB_ENGINE_H
-#define STORAGE_LMDB_ENGINE_H
+#ifndef STORAGE_LMDB_LMDB_ENGINE_H
+#define STORAGE_LMDB_LMDB_ENGINE_H
 
 #include "storage/engine.h"
 

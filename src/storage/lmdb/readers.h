@@ -16,6 +16,7 @@ struct readers {
     unsigned count;
 };
 
+/* `count` readers without a transaction; each gets its own at its first read. */
 void readers_init(struct readers *readers, unsigned count);
 /* Ends all transactions; before the environment is closed. */
 void readers_close(struct readers *readers);
