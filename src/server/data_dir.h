@@ -29,9 +29,12 @@ struct data_dir_wish {
 /* Makes the directory (0700) when it is missing, locks it, reads or writes the identity. false after an error that has
  * been logged: unreadable, read-only, of another program, of a later release, of another node, in use. */
 bool data_dir_open(struct data_dir *dir, const struct data_dir_wish *wish, struct logger *log);
-/* Gives the lock back. May be called twice, and on a zero-initialised structure. */
+
 /* Makes what has been created in the directory, and the directory itself, survive a loss of power: a synced file whose
  * name was never synced is lost all the same. false (logged) when the disk fails. */
 bool data_dir_sync(const struct data_dir *dir, struct logger *log);
+
+/* Gives the lock back. May be called twice, and on a zero-initialised structure. *//* Gives the lock back. May be called twice, and on a zero-initialised structure. */
+void data_dir_close(struct data_dir *dir);
 
 #endif
