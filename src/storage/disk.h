@@ -28,7 +28,8 @@ struct disk_file {
 typedef void disk_visit(void *context, const char *name, uint64_t size);
 
 struct disk {
-    /* A new file of `size` zero bytes, all of them allocated on the disk (a later write cannot fail for space). */
+    /* A new file of `size` zero bytes, all of them allocated on the disk (a later write cannot fail for space).
+     * Its name survives a loss of power. */
     enum disk_status (*create)(struct disk *, const char *name, uint64_t size, struct disk_file **file);
     enum disk_status (*open)(struct disk *, const char *name, struct disk_file **file);
     /* Writes in place, through the map or without it. */

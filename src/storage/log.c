@@ -212,7 +212,10 @@ static struct segment *take_needless(struct log_set *set, uint64_t floor)
 
 static enum disk_status keep_or_discard(struct log_set *set, struct segment *segment, unsigned spares_max)
 {
-    if (segment->broken || is_special(set, segment) || set->bytes > set->bytes_max || set->spare_count >= spares_max)
+    set->locks->take(&set->lock);
+    bool enough = set->bytes > set->bytes_max || set->spare_count >= spares_max;
+    set->locks->give(&set->lock);
+    if (enough || segment->broken || is_special(set, segment))
         return discard(set, segment);
     give_spare(set, segment);
     return DISK_OK;

@@ -231,6 +231,15 @@ static struct bytes current_of(const struct found *found)
     return record == NULL ? bytes_of(NULL, 0) : blob_bytes(record);
 }
 
+/* Erasing nothing needs no record in the log. But an erasure that is still only in the buffer may not be synced: who
+ * asks for a synced one waits for it as well. */
+static bool is_gone_already(const struct store_op *op, const struct found *found)
+{
+    if (found->entry == NULL)
+        return found->fetched == NULL;
+    return found->entry->record == NULL && op->durability != DURABILITY_SYNCED;
+}
+
 /* Runs the op's function and carries out what it says. Under the stripe's lock. *old is what the caller releases
  * after giving the lock. */
 static enum progress apply_update(struct store_loop *loop, struct instant now, struct store_op *op,
@@ -242,7 +251,7 @@ static enum progress apply_update(struct store_loop *loop, struct instant now, s
     *old = draft.record;
     if (verdict == STORE_KEEP)
         return finish(op, STORE_UNCHANGED);
-    if (verdict == STORE_ERASE && current.len == 0)
+    if (verdict == STORE_ERASE && is_gone_already(op, found))
         return finish(op, STORE_OK);
     CHECK(verdict == STORE_ERASE || draft.record != NULL);
     struct blob *record = verdict == STORE_ERASE ? NULL : draft.record;

@@ -94,6 +94,33 @@ static void synced_waits_for_the_sync(void **state)
     fixture_close(&fixture);
 }
 
+/* Found by random seed 69: the second erasure found nothing to erase and said so at once, the first was then lost. */
+static void a_synced_erasure_waits_for_an_earlier_one(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct prng prng;
+    prng_init(&prng, 69);
+    fixture_init(&fixture);
+    fixture_open(&fixture);
+    fixture_set(&fixture, "a", "one", DURABILITY_COMMITTED);
+    fixture_checkpoint(&fixture);
+    fixture_erase(&fixture, "a");
+    struct write *erase = write_new(&fixture, "a", NULL, DURABILITY_SYNCED);
+    assert_false(write_submit(erase, 1));
+    fixture_slices(&fixture);
+    store_sync(fixture.store);
+    fixture_collect(&fixture);
+    assert_true(erase->done);
+    assert_int_equal(erase->op.status, STORE_OK);
+    free(erase);
+    fixture_crash(&fixture);
+    fake_disk_power_loss(&fixture.disk, &prng);
+    fixture_open(&fixture);
+    fixture_expect(&fixture, "a", NULL);
+    fixture_close(&fixture);
+}
+
 static void a_checkpoint_also_completes_synced(void **state)
 {
     (void)state;
@@ -383,6 +410,7 @@ int main(void)
         cmocka_unit_test(a_clean_stop_needs_no_replay),
         cmocka_unit_test(a_stop_without_engine_leaves_the_log),
         cmocka_unit_test(synced_waits_for_the_sync),
+        cmocka_unit_test(a_synced_erasure_waits_for_an_earlier_one),
         cmocka_unit_test(a_checkpoint_also_completes_synced),
         cmocka_unit_test(after_a_failed_sync_only_a_checkpoint_counts),
         cmocka_unit_test(a_torn_tail_is_counted_and_harms_no_other_record),
