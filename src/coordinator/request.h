@@ -91,7 +91,7 @@ struct request {
     struct store_op op;
     struct instant started;
     struct coordinator *coordinator;
-    hybrid_time touch_stamp;      /* GET that touched: the stamp it gave; its versions are shown even if now expired */
+    hybrid_time touch_stamp; /* GET that touched or made the item: what has this stamp is shown even if now expired */
     struct version version_one;   /* versions points here when there is just one */
     struct version *version_many; /* malloc'd when there are more */
     uint8_t key[REQUEST_KEY_MAX];

@@ -285,6 +285,7 @@ static enum store_verdict vivify(struct write *write)
     fresh.expiry_ms = write->request->vivify_expiry_ms;
     fresh.marks = VERSION_WIN_SENT;
     write->request->won = true;
+    write->request->touch_stamp = fresh.expiry_stamp;
     return put(write, &fresh);
 }
 
