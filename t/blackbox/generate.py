@@ -82,7 +82,7 @@ class Generator:
 
     def text_gat(self):
         verb = self.random.choice([b"gat", b"gats"])
-        keys = b" ".join(self.key() for _ in range(self.random.choice([1, 1, 2])))
+        keys = b" ".join(self.key()[:250] for _ in range(self.random.choice([1, 1, 2])))
         return b"%s %d %s\r\n" % (verb, self.exptime(), keys)
 
     def text_arithmetic(self):
@@ -154,8 +154,10 @@ class Generator:
                 continue
             if letter == b"O":
                 letter += self.random.choice([b"1", b"opaque", b"x" * 32])
-            elif letter in (b"T", b"N", b"R"):
+            elif letter in (b"T", b"R"):
                 letter += b"%d" % self.random.choice([0, 30, 1050, 2050, -1])
+            elif letter == b"N":
+                letter += b"%d" % self.random.choice([0, 1050, 2050])
             elif letter == b"F":
                 letter += b"%d" % self.flags()
             elif letter == b"C":
