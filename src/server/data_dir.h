@@ -34,7 +34,7 @@ bool data_dir_open(struct data_dir *dir, const struct data_dir_wish *wish, struc
  * name was never synced is lost all the same. false (logged) when the disk fails. */
 bool data_dir_sync(const struct data_dir *dir, struct logger *log);
 
-/* Gives the lock back. May be called twice, and on a zero-initialised structure. *//* Gives the lock back. May be called twice, and on a zero-initialised structure. */
+/* Gives the lock back. May be called twice, and on a zero-initialised structure. */
 void data_dir_close(struct data_dir *dir);
 
 #endif

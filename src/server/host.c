@@ -179,7 +179,7 @@ static void describe_cluster(struct shell *shell)
         port = shell->acceptor.listeners.tcp_port;
     }
     bool is_number = name[strspn(name, "0123456789.")] == '\0' || strchr(name, ':') != NULL;
-    snprintf(shell->cluster_text, sizeof(shell->cluster_text), "%s|%s|%d", name, is_number ? name : "", port);
+    snprintf(shell->cluster_text, sizeof(shell->cluster_text), "%.200s|%.200s|%d", name, is_number ? name : "", port);
 }
 
 void host_init(struct shell *shell)
