@@ -144,13 +144,23 @@ void acceptor_start(struct acceptor *acceptor, struct loop *loops, unsigned loop
     resume(acceptor);
 }
 
-void acceptor_close(struct acceptor *acceptor)
+void acceptor_stop(struct acceptor *acceptor)
 {
     if (acceptor->base == NULL)
         return;
     for (unsigned i = 0; i < acceptor->listeners.count; i++)
         event_del(&acceptor->events[i]);
     event_del(&acceptor->retry_event);
-    listeners_close(&acceptor->listeners);
+    event_del(&acceptor->resume_event);
+    acceptor->base = NULL;
     atomic_store(&acceptor->accepting, false);
+}
+
+void acceptor_close(struct acceptor *acceptor)
+{
+    acceptor_stop(acceptor);
+    if (acceptor->resume_fd > 0)
+        close(acceptor->resume_fd);
+    acceptor->resume_fd = 0;
+    listeners_close(&acceptor->listeners);
 }

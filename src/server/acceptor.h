@@ -36,7 +36,9 @@ bool acceptor_init(struct acceptor *acceptor, struct event_base *base, const str
                    struct logger *log);
 void acceptor_start(struct acceptor *acceptor, struct loop *loops, unsigned loop_count, uint64_t connections_max,
                     bool waits);
-/* Closes the listening sockets; may be called twice. */
+/* Accepts no more. The sockets stay open while workers may still describe them (`stats conns`). May be called twice. */
+void acceptor_stop(struct acceptor *acceptor);
+/* Closes the listening sockets, after the workers have ended; may be called twice. */
 void acceptor_close(struct acceptor *acceptor);
 
 /* A client's connection has been closed. Any thread. */

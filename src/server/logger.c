@@ -23,7 +23,7 @@ void logger_close(struct logger *log)
     pthread_mutex_destroy(&log->lock);
 }
 
-/* Under the lock. Errors are never left out by level, but by rate they are: a full disk must not fill the journal. */
+/* Under the lock. Errors are limited like all others: a full disk must not fill the journal as well. */
 static bool allowed(struct logger *log, uint64_t now_ms)
 {
     if (log->last_ms != 0)

@@ -73,7 +73,6 @@ static bool make_base(struct loop *loop)
     struct event_config *config = event_config_new();
     CHECK_MEMORY(config);
     event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-    event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
     loop->base = event_base_new_with_config(config);
     event_config_free(config);
     return loop->base != NULL;

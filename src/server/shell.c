@@ -341,11 +341,12 @@ void shell_run(struct shell *shell)
 
 static void close_threads(struct shell *shell)
 {
-    acceptor_close(&shell->acceptor);
+    acceptor_stop(&shell->acceptor);
     for (unsigned i = 0; i < shell->loops_ready; i++)
         loop_stop(&shell->loops[i]);
     for (unsigned i = 0; i < shell->loops_ready; i++)
         loop_join(&shell->loops[i]);
+    acceptor_close(&shell->acceptor);
     keeper_stop(&shell->keeper);
 }
 
