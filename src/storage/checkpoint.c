@@ -170,10 +170,14 @@ static void end_round(struct store *store)
         store_complete_synced(store, &store->loops[i], store->loops[i].log.sealed_to, STORE_OK);
 }
 
-static void refresh_reserve(struct store *store)
+/* Half of the room, because pages are not always filled and a record that needs pages of its own wastes up to half of
+ * the last. */
+void store_note_usage(struct store *store)
 {
     struct engine_usage usage = {0};
     store->ports.engine->ops->usage(store->ports.engine, &usage);
+    uint64_t taken = usage.bytes_used + usage.bytes_reserved;
+    atomic_store(&store->map_share, taken < usage.bytes_max ? (usage.bytes_max - taken) / 2 : 0);
     if (usage.nearly_full == atomic_load(&store->nearly_full))
         return;
     atomic_store(&store->nearly_full, usage.nearly_full);
@@ -232,6 +236,7 @@ enum engine_status checkpoint_write_batch(struct store *store, hybrid_time newes
     size_t count = load_batch(store);
     bool last = checkpoint->next + count == checkpoint->count;
     enum engine_status status = put_batch(store, count, last, newest);
+    store_note_usage(store); /* before what was written is no longer dirty: it must count once at least */
     if (status == ENGINE_OK) {
         settle_batch(store, count);
         note_success(store);
@@ -241,7 +246,6 @@ enum engine_status checkpoint_write_batch(struct store *store, hybrid_time newes
     release_batch(checkpoint, count);
     if (status == ENGINE_OK && last)
         end_round(store);
-    refresh_reserve(store);
     store_announce_space(store);
     return status;
 }

@@ -25,6 +25,7 @@ typedef bool engine_visit(void *context, struct bytes key, struct bytes record);
 
 struct engine_usage {
     uint64_t bytes_used, bytes_max; /* of the map */
+    uint64_t bytes_reserved;        /* of bytes_max, kept back for deletes and sweeps */
     uint64_t file_bytes;            /* of the data file on disk */
     uint64_t records;
     bool nearly_full; /* only the reserve is left: deletes and sweeps may go on, sets may not */

@@ -52,6 +52,7 @@ struct store {
     _Atomic uint64_t dirty_since_ns; /* since when something dirty has waited for a checkpoint, 0: nothing */
     _Atomic uint64_t space_epoch;    /* grows whenever a waiting update may find what it waits for */
     _Atomic bool nearly_full;        /* the engine has only its reserve left */
+    _Atomic uint64_t map_share;      /* most dirty bytes for which the map has room before its reserve */
     _Atomic bool engine_fails;       /* the last batch failed */
     _Atomic bool log_exhausted;      /* no segment can be had, and no checkpoint would free one */
     _Atomic bool checkpoint_wanted;  /* start a round whatever the limits say */
@@ -97,6 +98,9 @@ void store_report_corrupt(struct store *store, uint16_t partition, struct bytes 
 
 /* Passes a sentence on to whoever runs the store. */
 void store_report(struct store *store, const char *text);
+
+/* Looks how much room the engine has, before the first update and after every batch. */
+void store_note_usage(struct store *store);
 
 /* Something has changed that updates wait for: lets every loop that has such try again. */
 void store_announce_space(struct store *store);

@@ -138,14 +138,31 @@ static enum progress finish(struct store_op *op, enum store_status status)
     return FINISHED;
 }
 
-/* Is there room for what the update wants to leave in memory and engine? */
-static enum progress admit_durable(struct store *store, const struct store_op *op, enum store_status *status)
+/* Would the map still have its reserve when this record and all that is dirty have been checkpointed? When it is only
+ * the others that are in the way, their checkpoint shows how much room they really take. */
+static enum progress admit_to_map(struct store *store, uint64_t size, uint64_t dirty, enum store_status *status)
 {
-    if (!op->uses_reserve && atomic_load_explicit(&store->nearly_full, memory_order_relaxed)) {
+    uint64_t share = atomic_load_explicit(&store->map_share, memory_order_relaxed);
+    bool nearly_full = atomic_load_explicit(&store->nearly_full, memory_order_relaxed);
+    if (!nearly_full && dirty <= share && size <= share - dirty)
+        return FINISHED;
+    if (nearly_full || size > share || dirty == 0 || atomic_load(&store->engine_fails)) {
         *status = STORE_FULL;
         return FINISHED;
     }
+    atomic_store(&store->checkpoint_wanted, true);
+    return MUST_WAIT;
+}
+
+/* Is there room for what the update wants to leave in memory and engine? */
+static enum progress admit_durable(struct store *store, const struct store_op *op, const struct blob *record,
+                                   enum store_status *status)
+{
     uint64_t dirty = atomic_load_explicit(&store->buffer.dirty_bytes, memory_order_relaxed);
+    uint64_t size = record == NULL ? 0 : op->key.len + record->len;
+    enum progress progress = op->uses_reserve ? FINISHED : admit_to_map(store, size, dirty, status);
+    if (progress == MUST_WAIT || *status != STORE_OK)
+        return progress;
     if (dirty < store->limits.dirty_bytes)
         return FINISHED;
     if (!atomic_load(&store->engine_fails))
@@ -199,7 +216,7 @@ static enum progress reserve(struct store_loop *loop, struct store_op *op, const
         admit_volatile(loop->store, op, found->entry, record, status);
         return FINISHED;
     }
-    enum progress progress = admit_durable(loop->store, op, status);
+    enum progress progress = admit_durable(loop->store, op, record, status);
     if (progress == MUST_WAIT || *status != STORE_OK)
         return progress;
     return append_to_log(loop, op, record, status);

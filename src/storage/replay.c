@@ -346,9 +346,7 @@ static void settle(struct replay *replay)
     if (log_supply_spare(&store->logs, 1) == SUPPLY_REFUSED)
         store_report(store, "No segment of the log could be created because the disk is full or fails; updates are "
                             "refused until there is space in the data directory.");
-    struct engine_usage usage = {0};
-    store->ports.engine->ops->usage(store->ports.engine, &usage);
-    atomic_store(&store->nearly_full, usage.nearly_full);
+    store_note_usage(store);
 }
 
 bool replay_all(struct store *store, struct store_recovery *found)

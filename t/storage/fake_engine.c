@@ -211,6 +211,7 @@ static void usage(struct engine *engine, struct engine_usage *out)
     *out = (struct engine_usage){.bytes_max = fake->bytes_max,
                                  .bytes_used = bytes_of_table(&fake->records),
                                  .records = fake->records.count,
+                                 .bytes_reserved = fake->bytes_reserved,
                                  .nearly_full = fake->nearly_full};
     pthread_mutex_unlock(&fake->mutex);
 }

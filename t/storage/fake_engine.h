@@ -26,6 +26,7 @@ struct fake_engine {
     enum engine_status commit_fails, read_fails, put_fails; /* ENGINE_OK: it works */
     unsigned fail_after;                                    /* so many commits succeed before commit_fails counts */
     bool nearly_full;
+    uint64_t bytes_reserved;
     /* What happens between the snapshot of a read and its return, and before a commit. NULL: nothing. */
     void (*after_read)(void *context);
     void (*before_commit)(void *context);

@@ -282,6 +282,64 @@ static void the_reserve_is_for_deletes(void **state)
     fixture_close(&fixture);
 }
 
+/* Sets that were accepted before the map was seen to be full must not have eaten what deletes need. */
+static void what_is_accepted_leaves_the_reserve_alone(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture.engine.bytes_max = 100000;
+    fixture.engine.bytes_reserved = 20000;
+    fixture_open(&fixture);
+    char key[16], *value = value_of(1000);
+    unsigned accepted = 0;
+    enum store_status status = STORE_OK;
+    for (; accepted < 200 && status == STORE_OK; accepted++) {
+        snprintf(key, sizeof key, "key%u", accepted);
+        status = fixture_set(&fixture, key, value, DURABILITY_COMMITTED);
+    }
+    assert_int_equal(status, STORE_FULL);
+    fixture_checkpoint(&fixture);
+    struct store_stats stats;
+    store_stats(fixture.store, &stats);
+    assert_int_equal(stats.records_dirty, 0);
+    assert_int_equal(stats.checkpoint_failures, 0);
+    assert_true(stats.engine.bytes_used <= 80000);
+    assert_true(accepted > 60); /* of some 75 that fit: waiting for checkpoints has used the room up */
+    assert_int_equal(fixture_set(&fixture, "more", value, DURABILITY_COMMITTED), STORE_FULL);
+    for (unsigned i = 0; i + 1 < accepted; i++) {
+        snprintf(key, sizeof key, "key%u", i);
+        struct write *delete = write_new(&fixture, key, "", DURABILITY_COMMITTED);
+        delete->kind = WRITE_TOMBSTONE;
+        delete->op.uses_reserve = true;
+        assert_true(write_submit(delete, 0));
+        assert_int_equal(delete->op.status, STORE_OK);
+        free(delete);
+    }
+    fixture_checkpoint(&fixture);
+    assert_int_equal(fixture_set(&fixture, "more", value, DURABILITY_COMMITTED), STORE_OK);
+    free(value);
+    fixture_close(&fixture);
+}
+
+/* Nobody could ever checkpoint it, and all that comes after it would wait for that. */
+static void a_record_that_the_map_cannot_hold_is_refused_at_once(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture.engine.bytes_max = 50000;
+    fixture_open(&fixture);
+    char *value = value_of(60000);
+    fixture.disk.bytes_max = UINT64_MAX;
+    assert_int_equal(fixture_set(&fixture, "large", value, DURABILITY_COMMITTED), STORE_FULL);
+    assert_int_equal(fixture_set(&fixture, "small", "one", DURABILITY_COMMITTED), STORE_OK);
+    fixture_checkpoint(&fixture);
+    assert_non_null(fake_engine_record(&fixture.engine, 2, "small"));
+    free(value);
+    fixture_close(&fixture);
+}
+
 static void a_log_that_cannot_be_written_changes_nothing(void **state)
 {
     (void)state;
@@ -315,6 +373,8 @@ int main(void)
         cmocka_unit_test(a_failing_checkpoint_loses_nothing_and_is_reported_once),
         cmocka_unit_test(a_put_that_fails_ends_the_batch),
         cmocka_unit_test(the_reserve_is_for_deletes),
+        cmocka_unit_test(what_is_accepted_leaves_the_reserve_alone),
+        cmocka_unit_test(a_record_that_the_map_cannot_hold_is_refused_at_once),
         cmocka_unit_test(a_log_that_cannot_be_written_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -205,6 +205,7 @@ void environment_usage(const struct environment *environment, uint64_t reserve_b
         out->file_bytes = pages * page;
         out->bytes_used = (pages > free ? pages - free : 0) * page;
         out->bytes_max = info.me_mapsize;
+        out->bytes_reserved = reserve_bytes;
         out->records = stat.ms_entries;
         out->nearly_full = out->bytes_used + reserve_bytes >= out->bytes_max;
     }

@@ -277,6 +277,7 @@ static void lmdb_usage(struct engine *engine, struct engine_usage *out)
     struct lmdb_engine *lmdb = lmdb_of(engine);
     out->bytes_used = atomic_load_explicit(&lmdb->bytes_used, memory_order_relaxed);
     out->bytes_max = atomic_load_explicit(&lmdb->bytes_max, memory_order_relaxed);
+    out->bytes_reserved = lmdb->options.reserve_bytes;
     out->file_bytes = atomic_load_explicit(&lmdb->file_bytes, memory_order_relaxed);
     out->records = atomic_load_explicit(&lmdb->records, memory_order_relaxed);
     out->nearly_full = atomic_load_explicit(&lmdb->nearly_full, memory_order_relaxed);
