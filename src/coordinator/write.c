@@ -160,8 +160,8 @@ static enum store_verdict write_value_as_stale(struct write *write)
     return put(write, &fresh);
 }
 
-/* A new version with the shown one's flags, expiry and marks, and the bytes of `made`. */
-static enum store_verdict write_made(struct write *write, struct blob *made)
+/* A new version with the shown one's flags and expiry, and the bytes of `made`. */
+static enum store_verdict write_made(struct write *write, struct blob *made, uint8_t marks)
 {
     if (made == NULL)
         return keep(write, REQUEST_NO_MEMORY);
@@ -169,7 +169,7 @@ static enum store_verdict write_made(struct write *write, struct blob *made)
     struct version fresh = fresh_version(write);
     fresh.flags = write->shown->flags;
     fresh.expiry_ms = write->shown->expiry_ms;
-    fresh.marks = write->shown->marks;
+    fresh.marks = marks;
     fresh.value = blob_bytes(made);
     return put(write, &fresh);
 }
@@ -179,7 +179,7 @@ static enum store_verdict write_concat(struct write *write, bool behind)
     struct bytes old = write->shown->value, more = write->request->value;
     if (old.len + more.len > write->coordinator->replica->value_max)
         return keep(write, REQUEST_NOT_STORED);
-    return write_made(write, behind ? modify_concat(old, more) : modify_concat(more, old));
+    return write_made(write, behind ? modify_concat(old, more) : modify_concat(more, old), 0); /* as a set: no marks */
 }
 
 static enum store_verdict write_initial_number(struct write *write)
@@ -210,7 +210,7 @@ static enum store_verdict write_delta(struct write *write, bool up)
         write->shown = copy;
     }
     request->number = modify_delta(number, request->delta, up);
-    return write_made(write, modify_number_text(request->number, write->shown->value.len));
+    return write_made(write, modify_number_text(request->number, write->shown->value.len), write->shown->marks);
 }
 
 /* md I: the same bytes under a new dot, marked stale; the next reader wins. */

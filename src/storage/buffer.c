@@ -189,9 +189,13 @@ void buffer_mark_clean(struct buffer *buffer, struct stripe *stripe, struct entr
 /* One entry of this stripe, the oldest that has not been used since the last look. */
 static bool evict_one(struct buffer *buffer, struct stripe *stripe, struct buffer_evicted *evicted)
 {
+    const struct entry *spared = NULL; /* the first that got its second chance: it lasts until the hand comes again */
     for (unsigned looks = 0; looks < EVICT_LOOKS_MAX && !list_is_empty(&stripe->clean); looks++) {
         struct entry *entry = CONTAINER_OF(stripe->clean.prev, struct entry, order);
+        if (entry == spared)
+            return false;
         if ((entry->flags & ENTRY_RECENT) != 0 && looks + 1 < EVICT_LOOKS_MAX) {
+            spared = spared == NULL ? entry : spared;
             entry->flags &= (uint8_t)~ENTRY_RECENT;
             list_remove(&entry->order);
             list_push_front(&stripe->clean, &entry->order);
@@ -209,7 +213,8 @@ struct buffer_evicted buffer_evict(struct buffer *buffer, uint64_t bytes_max)
 {
     struct buffer_evicted evicted = {0};
     uint32_t stripes = 1U << buffer->stripe_bits, barren = 0;
-    while (barren < stripes && atomic_load_explicit(&buffer->bytes, memory_order_relaxed) > bytes_max) {
+    /* Twice round without a find: once takes second chances, once more finds who had them. */
+    while (barren < 2 * stripes && atomic_load_explicit(&buffer->bytes, memory_order_relaxed) > bytes_max) {
         uint32_t hand = atomic_fetch_add_explicit(&buffer->hand, 1, memory_order_relaxed);
         struct stripe *stripe = &buffer->stripes[hand & (stripes - 1)];
         buffer->locks->take(&stripe->lock);

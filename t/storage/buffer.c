@@ -117,6 +117,24 @@ static void evicts_the_oldest_but_spares_what_was_used(void **state)
     buffer_close(&buffer);
 }
 
+/* In a stripe of its own a used entry meets the hand alone: its second chance must last until the next round. */
+static void a_used_entry_alone_in_its_stripe_outlives_unused_ones(void **state)
+{
+    (void)state;
+    struct buffer buffer;
+    buffer_init(&buffer, 256, &lock_none);
+    for (uint32_t i = 0; i < 20; i++)
+        insert(&buffer, i, 0);
+    uint64_t each = buffer.bytes / 20;
+    for (uint32_t round = 20; round < 220; round++) {
+        find(&buffer, 7)->flags |= ENTRY_RECENT;
+        insert(&buffer, round, 0);
+        assert_int_equal(buffer_evict(&buffer, 20 * each + each / 2).records, 1);
+        assert_non_null(find(&buffer, 7));
+    }
+    buffer_close(&buffer);
+}
+
 static void eviction_ends_when_everything_is_recent(void **state)
 {
     (void)state;
@@ -151,6 +169,7 @@ int main(void)
         cmocka_unit_test(same_key_in_two_partitions_is_two_records),
         cmocka_unit_test(counts_return_to_zero_when_all_is_removed),
         cmocka_unit_test(evicts_the_oldest_but_spares_what_was_used),
+        cmocka_unit_test(a_used_entry_alone_in_its_stripe_outlives_unused_ones),
         cmocka_unit_test(eviction_ends_when_everything_is_recent),
         cmocka_unit_test(never_evicts_what_is_dirty),
     };
