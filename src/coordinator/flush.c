@@ -89,7 +89,7 @@ static void take_over(struct replica *replica, struct blob *record)
     if (record_newest(blob_bytes(record), &newest, &live_count) != RECORD_OK || live_count == 0)
         return;
     struct registers found = registers_of(&newest);
-    replica_flush(replica, found.flushed, found.pending);
+    replica_flush(replica, found.flushed, found.pending, newest.time);
 }
 
 void flush_stored(struct coordinator *coordinator, struct request *request)

@@ -3,6 +3,7 @@
 void replica_init(struct replica *replica, uint32_t node, uint64_t incarnation, hybrid_time newest)
 {
     *replica = (struct replica){.node = node, .incarnation = incarnation, .pairs_kept = REPLICA_PAIRS_KEPT};
+    atomic_flag_clear(&replica->flush_guard);
     hybrid_init(&replica->clock, newest);
 }
 
@@ -89,10 +90,16 @@ static void raise(_Atomic hybrid_time *reg, hybrid_time to)
     }
 }
 
-void replica_flush(struct replica *replica, hybrid_time flushed, hybrid_time pending)
+void replica_flush(struct replica *replica, hybrid_time flushed, hybrid_time pending, hybrid_time issued)
 {
     raise(&replica->flushed, flushed);
-    atomic_store_explicit(&replica->flush_pending, pending, memory_order_release);
+    while (atomic_flag_test_and_set_explicit(&replica->flush_guard, memory_order_acquire)) {
+    }
+    if (issued > replica->flush_issued) {
+        replica->flush_issued = issued;
+        atomic_store_explicit(&replica->flush_pending, pending, memory_order_release);
+    }
+    atomic_flag_clear_explicit(&replica->flush_guard, memory_order_release);
 }
 
 struct version replica_fresh_version(struct replica *replica, const struct object *object, struct instant now)

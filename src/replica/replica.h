@@ -25,6 +25,8 @@ struct replica {
     struct hybrid_clock clock;
     _Atomic hybrid_time flushed;       /* versions written at or before it are dead, for ever [R7] */
     _Atomic hybrid_time flush_pending; /* of a delayed flush_all, 0: none */
+    hybrid_time flush_issued;          /* when that was commanded; under flush_guard */
+    atomic_flag flush_guard;           /* taken for a few instructions, by a flush_all only */
     uint64_t grace_ms;                 /* how long the dead are kept; 0 where nobody can bring them back */
     uint32_t pairs_kept;               /* one of the above */
     uint64_t value_max, object_max;    /* bytes of one value, of a whole record */
@@ -60,8 +62,9 @@ bool replica_is_freeable(const struct object *object, const struct replica_prese
  * In place; returns whether any was. */
 bool replica_drop_expired_bytes(struct object *object, const struct replica_present *present, hybrid_time horizon);
 
-/* Raises the flush registers; they never go back. `pending` replaces the pending one (the last issued wins) [R7]. */
-void replica_flush(struct replica *replica, hybrid_time flushed, hybrid_time pending);
+/* Raises the flush registers; they never go back. `pending` replaces the pending one if it was issued later (`issued`:
+ * the time of the version that holds the registers), for loops may learn of their flushes in another order [R7]. */
+void replica_flush(struct replica *replica, hybrid_time flushed, hybrid_time pending, hybrid_time issued);
 
 /* A version that a put of this node would add to `object` now: dot [R1], time above everything there [R2] and the
  * expiry stamp are set, the rest is zero. */

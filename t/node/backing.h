@@ -332,7 +332,7 @@ static inline struct store *backing_open_store(struct backing *backing, struct s
                                       .wake_sync = backing_wake,
                                       .report = backing_report};
     struct store *store = NULL;
-    assert_int_equal(store_open(&store, &limits, &ports, 1, found), STORE_OPEN_OK);
+    assert_int_equal(store_open(&store, &limits, &ports, 2, found), STORE_OPEN_OK);
     return store;
 }
 

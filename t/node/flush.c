@@ -84,6 +84,32 @@ static void the_last_delayed_flush_counts(void **state)
     world_close(world);
 }
 
+/* Two loops, each with a flush: the store orders them, but the loops learn of their ends in the other order. */
+static void the_last_delayed_flush_counts_whoever_is_told_first(void **state)
+{
+    (void)state;
+    struct node other;
+    world_open(world, kind);
+    node_init(&other, world->shared, store_loop_of(world->store, 1));
+    assert_int_equal(set(world, "a", "1"), REQUEST_OK);
+    if (kind == BACKING_DURABLE)
+        checkpoint(world); /* makes a segment of the log for either loop */
+    struct request *first = ask(world, REQUEST_FLUSH, ""), *second = ask(world, REQUEST_FLUSH, "");
+    first->expiry_ms = now_ms(world) + 1000;
+    second->expiry_ms = now_ms(world) + 5000;
+    node_request(&world->node, world->now, first);
+    node_request(&other, world->now, second);
+    assert_int_equal(node_settle(&other, world->now), 1);
+    assert_int_equal(node_settle(&world->node, world->now), 1);
+    assert_true(is_done(first) && is_done(second));
+    advance(world, 4999);
+    assert_true(shows(world, "a", "1"));
+    advance(world, 1);
+    assert_true(is_missing(world, "a"));
+    node_close(&other);
+    world_close(world);
+}
+
 static void a_flush_that_was_due_is_not_taken_back(void **state)
 {
     (void)state;
@@ -146,6 +172,7 @@ int main(void)
         cmocka_unit_test(a_delayed_flush_waits_for_its_moment),
         cmocka_unit_test(a_write_in_the_moment_of_a_delayed_flush_lives),
         cmocka_unit_test(the_last_delayed_flush_counts),
+        cmocka_unit_test(the_last_delayed_flush_counts_whoever_is_told_first),
         cmocka_unit_test(a_flush_that_was_due_is_not_taken_back),
         cmocka_unit_test(flushes_outlive_the_process),
         cmocka_unit_test(the_flush_register_is_no_key_and_survives_the_sweep),

@@ -77,7 +77,7 @@ static void a_pending_flush_counts_from_the_moment_it_is_due(void **state)
     (void)state;
     static struct replica replica;
     replica_init(&replica, 1, 7, 0);
-    replica_flush(&replica, 0, hybrid_of_ms(NOW));
+    replica_flush(&replica, 0, hybrid_of_ms(NOW), hybrid_of_ms(100));
     assert_true(replica_present_at(&replica, at_ms(NOW - 1)).flushed == 0);
     struct replica_present due = replica_present_at(&replica, at_ms(NOW));
     struct version before = value_written_at(NOW - 1), after = value_written_at(NOW + 1);
@@ -90,7 +90,7 @@ static void an_older_pending_flush_does_not_take_a_newer_one_back(void **state)
     (void)state;
     static struct replica replica;
     replica_init(&replica, 1, 7, 0);
-    replica_flush(&replica, hybrid_of_ms(500), hybrid_of_ms(400));
+    replica_flush(&replica, hybrid_of_ms(500), hybrid_of_ms(400), hybrid_of_ms(500));
     assert_true(replica_present_at(&replica, at_ms(NOW)).flushed == hybrid_of_ms(500));
 }
 
@@ -99,12 +99,12 @@ static void the_flush_register_never_goes_back_but_the_pending_one_is_replaced(v
     (void)state;
     static struct replica replica;
     replica_init(&replica, 1, 7, 0);
-    replica_flush(&replica, hybrid_of_ms(500), hybrid_of_ms(2 * NOW));
-    replica_flush(&replica, hybrid_of_ms(400), hybrid_of_ms(3 * NOW));
+    replica_flush(&replica, hybrid_of_ms(500), hybrid_of_ms(2 * NOW), hybrid_of_ms(500));
+    replica_flush(&replica, hybrid_of_ms(400), hybrid_of_ms(3 * NOW), hybrid_of_ms(510));
     assert_true(replica_present_at(&replica, at_ms(NOW)).flushed == hybrid_of_ms(500));
     assert_true(replica_present_at(&replica, at_ms(2 * NOW)).flushed == hybrid_of_ms(500));
     assert_true(replica_present_at(&replica, at_ms(3 * NOW)).flushed == hybrid_of_ms(3 * NOW));
-    replica_flush(&replica, hybrid_of_ms(600), 0);
+    replica_flush(&replica, hybrid_of_ms(600), 0, hybrid_of_ms(600));
     assert_true(replica_present_at(&replica, at_ms(3 * NOW)).flushed == hybrid_of_ms(600));
 }
 
