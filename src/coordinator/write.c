@@ -112,10 +112,11 @@ static enum store_verdict put(struct write *write, const struct version *fresh)
     struct coordinator *coordinator = write->coordinator;
     struct request *request = write->request;
     struct object out;
-    /* Before the put: pairs of the versions that it removes must stay this once. Until the new record is checkpointed
-     * the engine has the old one, and replay, which merges, would otherwise bring those versions back. */
-    object_prune(&write->object, coordinator->replica->pairs_kept,
-                 replica_horizon(coordinator->replica, &write->present));
+    /* Before the put, and only over a record that has been checkpointed: until the new one is as well, the engine has
+     * the old one, and replay, which merges, would bring back what the new one no longer knows of. */
+    if (!request->op.unsaved)
+        object_prune(&write->object, coordinator->replica->pairs_kept,
+                     replica_horizon(coordinator->replica, &write->present));
     put_version(write, fresh, &out);
     if (request->bucket->reconcile == RECONCILE_LWW)
         object_keep_newest(&out);

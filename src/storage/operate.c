@@ -264,6 +264,7 @@ static enum progress apply_update(struct store_loop *loop, struct instant now, s
 {
     struct bytes current = current_of(found);
     struct store_draft draft = {0};
+    op->unsaved = found->entry != NULL && (found->entry->flags & ENTRY_DIRTY) != 0;
     enum store_verdict verdict = op->apply(op, current, &draft);
     *old = draft.record;
     if (verdict == STORE_KEEP)

@@ -68,6 +68,7 @@ struct store_op {
     uint32_t hash;      /* hash_of_key(key) */
     struct bytes key;   /* the client's key, 1..250 bytes; empty for a record of the node itself */
     store_apply *apply; /* update */
+    bool unsaved;       /* for apply: a crash now may bring back an older record than `current`, for replay to merge */
 
     /* Results. */
     enum store_status status;
