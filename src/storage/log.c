@@ -102,6 +102,14 @@ static enum log_status turn_over(struct log_set *set, struct log *log)
     return LOG_OK;
 }
 
+static enum disk_status append(struct log_set *set, struct segment *segment, const struct log_record *record)
+{
+    enum disk_status status = segment_append(set->disk, segment, record);
+    if (segment->doubtful)
+        atomic_fetch_add(&set->doubts, 1);
+    return status;
+}
+
 /* A record that is too large for ordinary segments has one of its own, which is sealed at once. */
 static enum log_status append_special(struct log_set *set, struct log *log, struct log_record *record, uint64_t size)
 {
@@ -119,7 +127,7 @@ static enum log_status append_special(struct log_set *set, struct log *log, stru
     if (begin(set, log, segment) != DISK_OK)
         return LOG_IO;
     record->sequence = atomic_fetch_add_explicit(&set->next_sequence, 1, memory_order_relaxed);
-    if (segment_append(set->disk, segment, record) != DISK_OK)
+    if (append(set, segment, record) != DISK_OK)
         return LOG_IO;
     log->special = NULL;
     log->special_wanted = 0;
@@ -138,7 +146,7 @@ static enum log_status append_ordinary(struct log_set *set, struct log *log, str
             return status;
     }
     record->sequence = atomic_fetch_add_explicit(&set->next_sequence, 1, memory_order_relaxed);
-    return segment_append(set->disk, log->active, record) == DISK_OK ? LOG_OK : LOG_IO;
+    return append(set, log->active, record) == DISK_OK ? LOG_OK : LOG_IO;
 }
 
 enum log_status log_append(struct log_set *set, struct log *log, struct log_record *record, uint64_t *position)
@@ -179,6 +187,27 @@ uint64_t log_seal(struct log_set *set, struct log *const *logs, unsigned count)
     return floor;
 }
 
+static void settle_doubt(struct log_set *set, struct segment *segment)
+{
+    if (segment != NULL && segment->doubtful && segment_void(set->disk, segment) == DISK_OK)
+        atomic_fetch_sub(&set->doubts, 1);
+}
+
+bool log_settle_doubts(struct log_set *set, struct log *const *logs, unsigned count)
+{
+    for (unsigned i = 0; i < count && log_is_in_doubt(set); i++) {
+        set->locks->take(&logs[i]->lock);
+        settle_doubt(set, logs[i]->active);
+        settle_doubt(set, logs[i]->special);
+        set->locks->give(&logs[i]->lock);
+    }
+    set->locks->take(&set->lock);
+    for (struct list *link = set->sealed.next; link != &set->sealed && log_is_in_doubt(set); link = link->next)
+        settle_doubt(set, CONTAINER_OF(link, struct segment, link));
+    set->locks->give(&set->lock);
+    return !log_is_in_doubt(set);
+}
+
 static enum disk_status discard(struct log_set *set, struct segment *segment)
 {
     char name[DISK_NAME_MAX + 1];
@@ -205,6 +234,9 @@ static struct segment *take_needless(struct log_set *set, uint64_t floor)
         list_remove(&found->link);
         set->sealed_count--;
         set->sealed_used -= found->used;
+        if (found->doubtful) /* replay will not look at it any more */
+            atomic_fetch_sub(&set->doubts, 1);
+        found->doubtful = false;
     }
     set->locks->give(&set->lock);
     return found;
@@ -271,7 +303,7 @@ enum log_supply log_supply_special(struct log_set *set, struct log *log, bool gi
     set->locks->take(&log->lock);
     uint64_t wanted = log->special_refused ? 0 : log->special_wanted;
     struct segment *old = log->special;
-    if (old != NULL && (log->special_wanted == 0 || wanted > old->file->size))
+    if (old != NULL && !old->doubtful && (log->special_wanted == 0 || wanted > old->file->size))
         log->special = NULL;
     else
         old = NULL;

@@ -30,6 +30,7 @@ struct log_set {
     uint64_t sealed_used;   /* bytes of records in sealed segments */
 
     _Atomic uint64_t next_generation;
+    _Atomic unsigned doubts; /* doubtful segments; while there are any, nothing may be written */
     _Alignas(64) _Atomic uint64_t next_sequence;
 };
 
@@ -67,6 +68,16 @@ enum log_status {
 
 /* Appends the record with the next sequence number. *position is the log's afterwards. */
 enum log_status log_append(struct log_set *set, struct log *log, struct log_record *record, uint64_t *position);
+
+/* A failed append may have left its record after all. Until that is put right every update must fail: one of the same
+ * key would give the record's dot to another value, and replay would meet both. */
+static inline bool log_is_in_doubt(const struct log_set *set)
+{
+    return atomic_load_explicit(&set->doubts, memory_order_relaxed) != 0;
+}
+
+/* Tries again to remove what failed appends have left behind. True when nothing is left. */
+bool log_settle_doubts(struct log_set *set, struct log *const *logs, unsigned count);
 
 /* No update of this loop waits any more. */
 void log_forget_special(struct log_set *set, struct log *log);

@@ -190,6 +190,10 @@ static enum progress append_to_log(struct store_loop *loop, struct store_op *op,
                                    enum store_status *status)
 {
     struct store *store = loop->store;
+    if (log_is_in_doubt(&store->logs) && !log_settle_doubts(&store->logs, store->loop_logs, store->loop_count)) {
+        *status = STORE_IO;
+        return FINISHED;
+    }
     if (op->durability == DURABILITY_BUFFERED && record != NULL)
         return FINISHED;
     struct log_record entry = {

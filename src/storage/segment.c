@@ -107,14 +107,26 @@ static enum disk_status append_unmapped(struct disk *disk, struct segment *segme
     return status;
 }
 
+enum disk_status segment_void(struct disk *disk, struct segment *segment)
+{
+    static const uint8_t zeros[LOG_RECORD_HEADER];
+    enum disk_status status =
+        disk->write(disk, segment->file, segment->used, bytes_of(zeros, end_mark_len(segment_left(segment))));
+    if (status == DISK_OK)
+        segment->doubtful = false;
+    return status;
+}
+
 enum disk_status segment_append(struct disk *disk, struct segment *segment, const struct log_record *record)
 {
     uint64_t size = log_record_size(record->key.len, record->record.len), left = segment_left(segment);
     CHECK(size <= left);
     if (segment->file->map == NULL) {
         enum disk_status status = append_unmapped(disk, segment, record, size);
-        if (status != DISK_OK)
+        if (status != DISK_OK) {
+            segment->doubtful = segment_void(disk, segment) != DISK_OK;
             return status;
+        }
     } else {
         uint8_t *at = segment->file->map + segment->used;
         memset(at + size, 0, end_mark_len(left - size));

@@ -25,6 +25,7 @@ struct segment {
     int owner;       /* the loop whose log it was last part of */
     unsigned pins;   /* the sync thread has it in hand: do not close */
     bool broken;     /* a sync failed: what it holds is safe only after a checkpoint */
+    bool doubtful;   /* a failed append may have left a whole record behind `used` */
 };
 
 /* A new file, or an existing one. NULL with *status when the disk refuses. */
@@ -50,8 +51,12 @@ static inline uint64_t segment_left(const struct segment *segment)
     return segment->file->size - segment->used;
 }
 
-/* Appends a record that fits. Complete when it returns DISK_OK, else the segment is as before. */
+/* Appends a record that fits. Complete when it returns DISK_OK. Else replay must not meet it: its dot will be given to
+ * another value. The segment is as before, or doubtful until segment_void succeeds. */
 enum disk_status segment_append(struct disk *disk, struct segment *segment, const struct log_record *record);
+
+/* Makes sure that nothing is behind the last record. */
+enum disk_status segment_void(struct disk *disk, struct segment *segment);
 
 /* Reads the records of a segment in their order. */
 struct segment_reader {

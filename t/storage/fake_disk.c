@@ -64,10 +64,12 @@ static enum disk_status write_file(struct disk *disk, struct disk_file *file, ui
 {
     struct fake_file *fake = (struct fake_file *)(void *)file;
     CHECK(fake->is_open && offset + data.len <= file->size);
-    if (fake_of(disk)->write_fails)
+    bool lands_and_fails = fake_of(disk)->writes_land_and_fail > 0;
+    if (!lands_and_fails && fake_of(disk)->write_fails)
         return DISK_IO;
     memcpy(fake->live + offset, data.at, data.len);
-    return DISK_OK;
+    fake_of(disk)->writes_land_and_fail -= lands_and_fails;
+    return lands_and_fails ? DISK_IO : DISK_OK;
 }
 
 static enum disk_status read_file(struct disk *disk, struct disk_file *file, uint64_t offset, uint8_t *at, size_t len)

@@ -24,6 +24,7 @@ struct fake_disk {
     bool sync_lies;       /* says OK and does nothing */
     bool sync_copies_not; /* for threads: syncing is always right but nothing is copied */
     bool write_fails, create_fails;
+    unsigned writes_land_and_fail; /* so many writes say DISK_IO although all was written, before write_fails counts */
     unsigned created, removed, synced;
 };
 

@@ -360,6 +360,85 @@ static void a_log_that_cannot_be_written_changes_nothing(void **state)
     fixture_close(&fixture);
 }
 
+static void fails_although_it_landed(struct fixture *fixture, const char *key, const char *value)
+{
+    fixture->disk.writes_land_and_fail = 1;
+    assert_int_equal(fixture_set(fixture, key, value, DURABILITY_COMMITTED), STORE_IO);
+}
+
+/* The next write of the key has the same dot: replay must not meet both. */
+static void an_append_that_failed_is_never_replayed(void **state)
+{
+    (void)state;
+    char *large = value_of(20000); /* in a segment of its own */
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture.disk.unmapped = true;
+    fixture_open(&fixture);
+    fixture_set(&fixture, "a", "one", DURABILITY_COMMITTED);
+    fails_although_it_landed(&fixture, "a", "two");
+    assert_int_equal(fixture_set(&fixture, "b", large, DURABILITY_COMMITTED), STORE_OK);
+    fixture_crash(&fixture);
+    fixture_open(&fixture);
+    assert_int_equal(fixture.found.replayed_records, 2);
+    fixture_expect(&fixture, "a", "one");
+    fixture_expect(&fixture, "b", large);
+    free(large);
+    fixture_close(&fixture);
+}
+
+/* It could not even be taken back: then nothing is written, by whatever loop and promise, until it can. */
+static void after_an_append_of_unknown_fate_nothing_is_written(void **state)
+{
+    (void)state;
+    for (unsigned sealed = 0; sealed < 2; sealed++) {
+        struct fixture fixture;
+        fixture_init(&fixture);
+        fixture.disk.unmapped = true;
+        fixture_open(&fixture);
+        fixture_set(&fixture, "a", "one", DURABILITY_COMMITTED);
+        fixture.disk.write_fails = true;
+        fails_although_it_landed(&fixture, "a", "two");
+        struct write *buffered = write_new(&fixture, "a", "three", DURABILITY_BUFFERED);
+        assert_true(write_submit(buffered, 1));
+        assert_int_equal(buffered->op.status, STORE_IO);
+        free(buffered);
+        fixture_expect(&fixture, "a", "one");
+        if (sealed) { /* the checkpoint fails, and the segment is no longer the active one */
+            fixture.engine.commit_fails = ENGINE_IO;
+            fixture_checkpoint(&fixture);
+            fixture.engine.commit_fails = ENGINE_OK;
+        }
+        assert_int_equal(fixture_set(&fixture, "c", "x", DURABILITY_COMMITTED), STORE_IO);
+        fixture.disk.write_fails = false;
+        assert_int_equal(fixture_set(&fixture, "c", "x", DURABILITY_COMMITTED), STORE_OK);
+        fixture_crash(&fixture);
+        fixture_open(&fixture);
+        fixture_expect(&fixture, "a", "one");
+        assert_int_equal(fixture.found.replayed_records, 2);
+        fixture_close(&fixture);
+    }
+}
+
+/* A checkpoint that ends makes it harmless as well. */
+static void a_checkpoint_ends_the_doubt(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture.disk.unmapped = true;
+    fixture_open(&fixture);
+    fixture_set(&fixture, "a", "one", DURABILITY_COMMITTED);
+    fixture.disk.write_fails = true;
+    fails_although_it_landed(&fixture, "a", "two");
+    fixture_checkpoint(&fixture);
+    struct write *buffered = write_new(&fixture, "a", "three", DURABILITY_BUFFERED);
+    assert_true(write_submit(buffered, 1));
+    assert_int_equal(buffered->op.status, STORE_OK);
+    free(buffered);
+    fixture_close(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +455,9 @@ int main(void)
         cmocka_unit_test(what_is_accepted_leaves_the_reserve_alone),
         cmocka_unit_test(a_record_that_the_map_cannot_hold_is_refused_at_once),
         cmocka_unit_test(a_log_that_cannot_be_written_changes_nothing),
+        cmocka_unit_test(an_append_that_failed_is_never_replayed),
+        cmocka_unit_test(after_an_append_of_unknown_fate_nothing_is_written),
+        cmocka_unit_test(a_checkpoint_ends_the_doubt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
