@@ -338,6 +338,77 @@ static void break_meta_writes(const struct fixture *f)
     assert_true(found);
 }
 
+/* Makes the length of every value of `key` 1 GiB longer than it is. In front of a key stand its value's length (low
+ * half, high half), flags and its own length, 16 bits each. Returns how many it met. */
+static unsigned lengthen_values(const struct fixture *f, const char *key)
+{
+    char path[80];
+    snprintf(path, sizeof(path), "%s/data.mdb", f->directory);
+    int fd = open(path, O_RDWR);
+    struct stat file;
+    assert_true(fd >= 0 && fstat(fd, &file) == 0);
+    uint8_t *all = malloc((size_t)file.st_size);
+    CHECK_MEMORY(all);
+    assert_int_equal(pread(fd, all, (size_t)file.st_size, 0), file.st_size);
+    unsigned met = 0;
+    size_t len = strlen(key);
+    for (off_t at = 8; at + (off_t)len <= file.st_size; at++) {
+        if (memcmp(all + at, key, len) != 0 || all[at - 2] != len || all[at - 1] != 0)
+            continue;
+        uint8_t high = all[at - 5] | 0x40;
+        assert_int_equal(pwrite(fd, &high, 1, at - 5), 1);
+        met++;
+    }
+    free(all);
+    close(fd);
+    return met;
+}
+
+struct lengths {
+    unsigned count;
+    size_t of[8];
+};
+
+static bool remember_length(void *context, struct bytes key, struct bytes record)
+{
+    struct lengths *lengths = context;
+    (void)key;
+    assert_true(lengths->count < 8);
+    lengths->of[lengths->count++] = record.len;
+    return true;
+}
+
+/* The file is smaller than the damaged length, and so is the map. */
+static void a_length_that_leads_out_of_the_file_is_an_error_and_not_followed(void **state)
+{
+    struct fixture *f = *state;
+    struct blob *record = NULL;
+    struct lengths lengths = {0};
+    size_t visited = 0;
+    uint8_t *large = calloc(1, 20000);
+    CHECK_MEMORY(large);
+    assert_int_equal(open_engine(f), LMDB_OPEN_OK);
+    assert_int_equal(put_one(f->engine, "a-whole", bytes_of(large, 20000)), ENGINE_OK);
+    assert_int_equal(put_one(f->engine, "b-large", bytes_of(large, 20000)), ENGINE_OK);
+    assert_int_equal(put_one(f->engine, "c-small", text("value")), ENGINE_OK);
+    close_engine(f);
+    assert_true(lengthen_values(f, "b-large") > 0 && lengthen_values(f, "c-small") > 0);
+    assert_int_equal(open_engine(f), LMDB_OPEN_OK);
+    assert_int_equal(f->engine->ops->read(f->engine, 0, text("b-large"), &record), ENGINE_IO);
+    assert_int_equal(f->engine->ops->read(f->engine, 0, text("c-small"), &record), ENGINE_IO);
+    assert_int_equal(f->engine->ops->read(f->engine, 0, text("a-whole"), &record), ENGINE_OK);
+    assert_int_equal(record->len, 20000);
+    blob_release(record);
+    /* A scan goes on behind it, and shows it as what cannot be a record. */
+    assert_int_equal(f->engine->ops->scan(f->engine, 0, bytes_of(NULL, 0), 8, remember_length, &lengths, &visited),
+                     ENGINE_OK);
+    assert_int_equal(lengths.count, 3);
+    assert_int_equal(lengths.of[0], 20000);
+    assert_int_equal(lengths.of[1], 0);
+    assert_int_equal(lengths.of[2], 0);
+    free(large);
+}
+
 static void note(void *host, const char *sentence)
 {
     unsigned *reopened = host;
@@ -502,6 +573,7 @@ int main(void)
         CLAIM(a_full_map_answers_full_and_keeps_what_was_there),
         CLAIM(the_reserve_is_announced_before_the_map_is_full_and_lets_erase_work),
         CLAIM(a_write_that_the_file_system_refuses_loses_nothing),
+        CLAIM(a_length_that_leads_out_of_the_file_is_an_error_and_not_followed),
         CLAIM(a_panicked_environment_is_reopened),
         CLAIM(readers_see_whole_batches_while_others_are_committed),
         CLAIM(a_later_format_is_refused_and_left_alone),

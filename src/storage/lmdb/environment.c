@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,45 @@ static int env_setup(MDB_env *env, const struct lmdb_options *options)
     return code;
 }
 
+/* LMDB does not tell where its map is, but the kernel does: `inside` is an address in it. 0: not found. */
+static uintptr_t map_of(const void *inside)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    uintptr_t first, end, found = 0;
+    uint64_t offset;
+    char *line = NULL;
+    size_t room = 0;
+    while (maps != NULL && found == 0 && getline(&line, &room, maps) >= 0) {
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*s %" SCNx64, &first, &end, &offset) == 3
+            && (uintptr_t)inside >= first && (uintptr_t)inside < end)
+            found = first - (uintptr_t)offset;
+    }
+    free(line);
+    if (maps != NULL)
+        fclose(maps);
+    return found;
+}
+
+static int find_map(struct environment *environment)
+{
+    MDB_txn *txn = NULL;
+    MDB_stat stat;
+    MDB_val key = {.mv_size = strlen(FORMAT_NAME), .mv_data = (void *)(uintptr_t)FORMAT_NAME};
+    MDB_val value;
+    int code = mdb_txn_begin(environment->env, NULL, MDB_RDONLY, &txn);
+    if (code != 0)
+        return code;
+    code = mdb_stat(txn, environment->meta, &stat);
+    if (code == 0)
+        code = mdb_get(txn, environment->meta, &key, &value);
+    if (code == 0) {
+        environment->page_bytes = stat.ms_psize;
+        environment->map = map_of(value.mv_data);
+    }
+    mdb_txn_abort(txn);
+    return code;
+}
+
 enum lmdb_open_status environment_open(struct environment *environment, const struct lmdb_options *options, char *error)
 {
     *environment = (struct environment){0};
@@ -148,6 +188,8 @@ enum lmdb_open_status environment_open(struct environment *environment, const st
         status = refuse_code(code, error, options->directory);
     if (status == LMDB_OPEN_OK)
         status = open_tables(environment, options->directory, error);
+    if (status == LMDB_OPEN_OK && (code = find_map(environment)) != 0)
+        status = refuse_code(code, error, options->directory);
     if (status == LMDB_OPEN_OK && (code = directory_sync(options->directory)) != 0)
         status = refuse_code(code, error, options->directory);
     if (status != LMDB_OPEN_OK)
@@ -160,6 +202,20 @@ void environment_close(struct environment *environment)
     if (environment->env != NULL)
         mdb_env_close(environment->env);
     environment->env = NULL;
+}
+
+/* What ends in the page in which it begins needs no look at the file: LMDB has read that page's header already. */
+bool environment_contains(const struct environment *environment, const MDB_val *found)
+{
+    uintptr_t at = (uintptr_t)found->mv_data;
+    if (found->mv_size <= environment->page_bytes - at % environment->page_bytes || environment->map == 0)
+        return true;
+    mdb_filehandle_t fd;
+    struct stat file;
+    if (mdb_env_get_fd(environment->env, &fd) != 0 || fstat(fd, &file) != 0)
+        return true;
+    uint64_t size = (uint64_t)file.st_size, offset = at - environment->map;
+    return offset <= size && found->mv_size <= size - offset;
 }
 
 bool environment_is_panicked(const struct environment *environment)

@@ -5,10 +5,13 @@
 #include "storage/lmdb/lmdb_engine.h"
 
 #include <lmdb.h>
+#include <stdint.h>
 
 struct environment {
     MDB_env *env; /* NULL: closed */
     MDB_dbi data, meta;
+    size_t page_bytes;
+    uintptr_t map; /* where the file's first byte is in memory; 0: not known */
 };
 
 /* As lmdb_engine_open. */
@@ -16,6 +19,10 @@ enum lmdb_open_status environment_open(struct environment *environment, const st
                                        char *error);
 /* May be called twice. No transaction is open. */
 void environment_close(struct environment *environment);
+
+/* Does a key or value that LMDB has found lie within the file? A damaged length reaches beyond its end, where reading
+ * would end the process. Call it before the bytes are touched. */
+bool environment_contains(const struct environment *environment, const MDB_val *found);
 
 /* Has a write of the meta page failed? Then nothing works until the environment has been reopened. */
 bool environment_is_panicked(const struct environment *environment);

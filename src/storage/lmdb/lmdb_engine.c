@@ -86,6 +86,8 @@ static enum engine_status get(struct lmdb_engine *lmdb, unsigned reader, bool me
     MDB_val name = {.mv_size = key.len, .mv_data = (void *)(uintptr_t)key.at};
     MDB_val value;
     code = mdb_get(txn, meta ? lmdb->environment.meta : lmdb->environment.data, &name, &value);
+    if (code == 0 && !environment_contains(&lmdb->environment, &value))
+        code = MDB_CORRUPTED;
     enum engine_status status = ENGINE_OK;
     if (code == 0) {
         *record = value.mv_size <= BLOB_LEN_MAX ? blob_new(value.mv_size) : NULL;
@@ -144,19 +146,27 @@ static int scan_seek(struct scan *scan, MDB_cursor *cursor, MDB_val *key, MDB_va
     return code;
 }
 
+/* A value whose length is damaged is shown as an empty one, which is no record. */
+static struct bytes value_within(const struct environment *environment, const MDB_val *value)
+{
+    return environment_contains(environment, value) ? bytes_of(value->mv_data, value->mv_size) : bytes_of(NULL, 0);
+}
+
 /* Visits records out of one snapshot until its time is over. MDB_NOTFOUND at the end of the table. */
-static int scan_snapshot(struct scan *scan, MDB_cursor *cursor)
+static int scan_snapshot(struct scan *scan, const struct environment *environment, MDB_cursor *cursor)
 {
     uint64_t until = monotonic_ms() + LMDB_SNAPSHOT_MS_MAX;
     MDB_val key, value;
     int code = scan_seek(scan, cursor, &key, &value);
     for (unsigned i = 1; code == 0; i++) {
-        scan->last_len = key.mv_size < ENGINE_KEY_MAX ? key.mv_size : ENGINE_KEY_MAX;
-        memcpy(scan->last, key.mv_data, scan->last_len);
+        if (key.mv_size > ENGINE_KEY_MAX || !environment_contains(environment, &key))
+            return MDB_CORRUPTED;
+        scan->last_len = key.mv_size;
+        memcpy(scan->last, key.mv_data, key.mv_size);
         scan->visited++;
         scan->left--;
         scan->stopped =
-            !scan->visit(scan->context, bytes_of(key.mv_data, key.mv_size), bytes_of(value.mv_data, value.mv_size));
+            !scan->visit(scan->context, bytes_of(key.mv_data, key.mv_size), value_within(environment, &value));
         if (scan->stopped || scan->left == 0 || (i % SCAN_CLOCK_EVERY == 0 && monotonic_ms() >= until))
             break;
         code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
@@ -180,7 +190,7 @@ static enum engine_status lmdb_scan(struct engine *engine, unsigned reader, stru
         if (code == 0)
             code = mdb_cursor_open(txn, lmdb->environment.data, &cursor);
         if (code == 0)
-            code = scan_snapshot(&scan, cursor);
+            code = scan_snapshot(&scan, &lmdb->environment, cursor);
         if (cursor != NULL)
             mdb_cursor_close(cursor);
         readers_end(&lmdb->readers, reader);
