@@ -18,7 +18,10 @@ struct engine_scan {
 static bool visit_engine_record(void *context, struct bytes key, struct bytes record)
 {
     struct engine_scan *scan = context;
-    CHECK(key.len >= 2 && key.len <= sizeof scan->cursor->key);
+    if (key.len < 2 || key.len > sizeof scan->cursor->key) {
+        store_report_corrupt(scan->store, 0, bytes_of(NULL, 0)); /* a damaged length: nobody's key */
+        return true;
+    }
     memcpy(scan->cursor->key, key.at, key.len);
     scan->cursor->key_len = (uint16_t)key.len;
     struct wire_reader reader = wire_reader_of(key);

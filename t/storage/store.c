@@ -302,6 +302,34 @@ static void a_scan_meets_every_record_once(void **state)
     }
 }
 
+static void put_into_engine(struct fixture *fixture, struct bytes key, struct bytes record)
+{
+    struct engine *engine = &fixture->engine.engine;
+    assert_int_equal(engine->ops->begin(engine), ENGINE_OK);
+    assert_int_equal(engine->ops->put(engine, key, record), ENGINE_OK);
+    assert_int_equal(engine->ops->commit(engine), ENGINE_OK);
+}
+
+/* A damaged file can show keys that nobody could have written. */
+static void a_scan_passes_over_keys_of_impossible_length_and_reports_them(void **state)
+{
+    (void)state;
+    static uint8_t key[300];
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture_open(&fixture);
+    fixture_set(&fixture, "key-0", "value", DURABILITY_BUFFERED);
+    fixture_set(&fixture, "key-1", "value", DURABILITY_BUFFERED);
+    fixture_checkpoint(&fixture);
+    put_into_engine(&fixture, bytes_of(key, 1), bytes_of_text("x"));
+    put_into_engine(&fixture, bytes_of(key, sizeof key), bytes_of_text("x"));
+    scan_all(&fixture, 2);
+    struct store_stats stats;
+    store_stats(fixture.store, &stats);
+    assert_int_equal(stats.corrupt_records, 2);
+    fixture_close(&fixture);
+}
+
 static void a_volatile_store_evicts_or_says_full(void **state)
 {
     (void)state;
@@ -381,6 +409,7 @@ int main(void)
         cmocka_unit_test(use_is_told_but_a_peek_does_not_count),
         cmocka_unit_test(memory_stays_bounded_and_nothing_is_lost),
         cmocka_unit_test(a_scan_meets_every_record_once),
+        cmocka_unit_test(a_scan_passes_over_keys_of_impossible_length_and_reports_them),
         cmocka_unit_test(a_volatile_store_evicts_or_says_full),
         cmocka_unit_test(named_values_last),
         cmocka_unit_test(batches_are_in_key_order),
