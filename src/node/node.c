@@ -10,6 +10,9 @@
 
 bool node_reload_buckets(struct node_shared *shared, const struct bucket_table *buckets)
 {
+    const struct bucket_table *present = atomic_load_explicit(&shared->buckets, memory_order_relaxed);
+    if (present != NULL && bucket_table_equal(present, buckets))
+        return true;
     if (shared->all_buckets_count == NODE_RELOADS_MAX)
         return false;
     struct bucket_table *copy = malloc(sizeof *copy);

@@ -33,7 +33,7 @@ struct node_shared *node_shared_new(const struct node_settings *settings, struct
 void node_shared_free(struct node_shared *shared);
 
 /* New bucket settings (SIGHUP); copied, swapped whole. Old ones stay until node_shared_free for requests on their
- * way; at most 1024 reloads. Any one thread. false when there were too many. */
+ * way; at most 1024 reloads, not counting those that change nothing. Any one thread. false when there were too many. */
 bool node_reload_buckets(struct node_shared *shared, const struct bucket_table *buckets);
 
 struct node {

@@ -49,6 +49,22 @@ static struct bytes prefix_of(const struct bucket *bucket)
     return bytes_of(bucket->prefix, bucket->prefix_len);
 }
 
+static bool is_same(const struct bucket *a, const struct bucket *b)
+{
+    return strcmp(a->name, b->name) == 0 && bytes_equal(prefix_of(a), prefix_of(b)) && a->r == b->r && a->w == b->w
+           && a->reconcile == b->reconcile && a->stale_cas == b->stale_cas && a->durability == b->durability
+           && a->multi_value == b->multi_value && a->durable_writes == b->durable_writes
+           && a->siblings_max == b->siblings_max;
+}
+
+bool bucket_table_equal(const struct bucket_table *a, const struct bucket_table *b)
+{
+    bool same = a->count == b->count;
+    for (uint32_t i = 0; same && i < a->count; i++)
+        same = is_same(&a->buckets[i], &b->buckets[i]);
+    return same;
+}
+
 static struct bucket *find_by_name(const struct bucket_table *table, const char *name)
 {
     for (uint32_t i = 0; i < table->count; i++) {

@@ -41,6 +41,9 @@ void bucket_table_close(struct bucket_table *table);
 /* `to` need not be initialised; close it too. */
 void bucket_table_copy(struct bucket_table *to, const struct bucket_table *from);
 
+/* Do both hold the same buckets with the same settings, in the same order? */
+bool bucket_table_equal(const struct bucket_table *a, const struct bucket_table *b);
+
 /* Adds or, with the same name, replaces a bucket. "default" replaces [0] and must have no prefix; every other
  * bucket needs a prefix that no other bucket has. NULL, or a static text that says what is wrong. */
 const char *bucket_table_put(struct bucket_table *table, const struct bucket *bucket);

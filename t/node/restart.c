@@ -217,6 +217,27 @@ static void generated_crashes_lose_and_revive_nothing(void **state)
     }
 }
 
+/* Whoever sends SIGHUP for new passwords every hour must not run out of reloads. */
+static void reloads_that_change_nothing_are_not_counted(void **state)
+{
+    (void)state;
+    world_open(world, BACKING_VOLATILE);
+    struct bucket_table buckets = world_buckets();
+    for (unsigned i = 0; i < 3000; i++)
+        assert_true(node_reload_buckets(world->shared, &buckets));
+    unsigned changes = 0;
+    while (changes < 3000) {
+        buckets.buckets[0].siblings_max = 200 + changes;
+        if (!node_reload_buckets(world->shared, &buckets))
+            break;
+        changes++;
+    }
+    assert_in_range(changes, 1000, 1024);
+    assert_int_equal(node_buckets(world->shared)->buckets[0].siblings_max, 200 + changes - 1);
+    bucket_table_close(&buckets);
+    world_close(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +248,7 @@ int main(void)
         cmocka_unit_test(an_overwritten_version_of_an_earlier_incarnation_does_not_come_back),
         cmocka_unit_test(what_a_buffered_write_replaced_does_not_come_back_under_a_later_one),
         cmocka_unit_test(clocks_do_not_grow_with_restarts),
+        cmocka_unit_test(reloads_that_change_nothing_are_not_counted),
         cmocka_unit_test(generated_crashes_lose_and_revive_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

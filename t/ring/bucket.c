@@ -238,6 +238,39 @@ static void the_longest_names_and_prefixes_fit(void **state)
     bucket_table_close(&table);
 }
 
+static void tables_are_equal_when_every_setting_is(void **state)
+{
+    (void)state;
+    struct bucket changed[9];
+    for (unsigned i = 0; i < 9; i++)
+        changed[i] = with_prefix("b", "p");
+    changed[0].r = 3;
+    changed[1].w = 3;
+    changed[2].reconcile = RECONCILE_LWW;
+    changed[3].stale_cas = STALE_CAS_SIBLING;
+    changed[4].durability = DURABILITY_SYNCED;
+    changed[5].multi_value = false;
+    changed[6].siblings_max = 7;
+    changed[7].prefix[0] = 'q';
+    changed[8].name[0] = 'c';
+    struct bucket_table a, b;
+    bucket_table_init(&a);
+    bucket_table_init(&b);
+    assert_true(bucket_table_equal(&a, &b));
+    assert_null(put(&a, "b", "p"));
+    assert_false(bucket_table_equal(&a, &b));
+    assert_null(put(&b, "b", "p"));
+    assert_true(bucket_table_equal(&a, &b));
+    bucket_table_close(&b);
+    for (unsigned i = 0; i < 9; i++) {
+        bucket_table_init(&b);
+        assert_null(bucket_table_put(&b, &changed[i]));
+        assert_false(bucket_table_equal(&a, &b));
+        bucket_table_close(&b);
+    }
+    bucket_table_close(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +285,7 @@ int main(void)
         cmocka_unit_test(a_table_holds_256_buckets),
         cmocka_unit_test(a_copy_is_independent),
         cmocka_unit_test(the_longest_names_and_prefixes_fit),
+        cmocka_unit_test(tables_are_equal_when_every_setting_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
