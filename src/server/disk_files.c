@@ -130,14 +130,18 @@ static enum disk_status create(struct disk *disk, const char *name, uint64_t siz
     int fd = openat(files->directory, draft, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return failed(files, "create", name);
-    if (!fill(files, fd, size) || renameat(files->directory, draft, files->directory, name) != 0
-        || fsync(files->directory) != 0) {
-        enum disk_status status = failed(files, "create", name);
-        unlinkat(files->directory, draft, 0);
+    bool filled = fill(files, fd, size);
+    bool renamed = filled && renameat(files->directory, draft, files->directory, name) == 0;
+    enum disk_status status = DISK_OK;
+    if (renamed && fsync(files->directory) == 0) {
+        status = adopt(files, fd, name, file);
+    } else {
+        status = failed(files, "create", name);
         close(fd);
-        return status;
     }
-    return adopt(files, fd, name, file);
+    if (status != DISK_OK) /* nobody would count it or remove it before the next start */
+        unlinkat(files->directory, renamed ? name : draft, 0);
+    return status;
 }
 
 static enum disk_status open_existing(struct disk *disk, const char *name, struct disk_file **file)
@@ -208,6 +212,28 @@ static bool is_draft(const char *name)
     return len > 4 && strcmp(name + len - 4, ".new") == 0;
 }
 
+/* A file that is passed over here is lost: its records are not replayed, and then no longer looked for. */
+static enum disk_status visit_all(struct disk_files *files, DIR *entries, disk_visit *visit, void *context)
+{
+    for (;;) {
+        errno = 0;
+        struct dirent *entry = readdir(entries);
+        if (entry == NULL)
+            return errno == 0 ? DISK_OK : failed(files, "list", "");
+        struct stat stat;
+        if (strlen(entry->d_name) > DISK_NAME_MAX)
+            continue;
+        if (fstatat(files->directory, entry->d_name, &stat, 0) != 0)
+            return failed(files, "look at", entry->d_name);
+        if (!S_ISREG(stat.st_mode))
+            continue;
+        if (is_draft(entry->d_name)) /* a crash interrupted create(); nothing was ever written there */
+            unlinkat(files->directory, entry->d_name, 0);
+        else
+            visit(context, entry->d_name, (uint64_t)stat.st_size);
+    }
+}
+
 static enum disk_status list(struct disk *disk, disk_visit *visit, void *context)
 {
     struct disk_files *files = files_of(disk);
@@ -219,18 +245,9 @@ static enum disk_status list(struct disk *disk, disk_visit *visit, void *context
             close(fd);
         return status;
     }
-    for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
-        struct stat stat;
-        if (strlen(entry->d_name) > DISK_NAME_MAX || fstatat(files->directory, entry->d_name, &stat, 0) != 0
-            || !S_ISREG(stat.st_mode))
-            continue;
-        if (is_draft(entry->d_name)) /* a crash interrupted create(); nothing was ever written there */
-            unlinkat(files->directory, entry->d_name, 0);
-        else
-            visit(context, entry->d_name, (uint64_t)stat.st_size);
-    }
+    enum disk_status status = visit_all(files, entries, visit, context);
     closedir(entries);
-    return DISK_OK;
+    return status;
 }
 
 static bool choose_mapping(struct disk_files *files, enum log_write how)

@@ -138,6 +138,42 @@ static void a_file_that_cannot_be_filled_is_not_left_behind(void **state)
     f->disk->close_file(f->disk, file);
 }
 
+/* Address space for the file, which is then there and cannot be mapped. */
+static void a_file_that_cannot_be_mapped_is_not_left_behind(void **state)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    (void)state;
+    skip(); /* sanitizers need address space themselves */
+#else
+    struct fixture *f = *state;
+    struct disk_file *file = NULL;
+    struct listing listing = {0};
+    struct rlimit limit, tight;
+    f->disk = disk_files_open(f->path, LOG_WRITE_MAPPED, &f->log);
+    assert_int_equal(getrlimit(RLIMIT_AS, &limit), 0);
+    tight = (struct rlimit){.rlim_cur = 1, .rlim_max = limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_AS, &tight), 0);
+    enum disk_status status = f->disk->create(f->disk, "log-1", 4 << 20, &file);
+    assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+    assert_int_equal(status, DISK_IO);
+    assert_int_equal(f->disk->list(f->disk, note, &listing), DISK_OK);
+    assert_int_equal(listing.count, 0);
+#endif
+}
+
+static void a_name_that_cannot_be_looked_at_is_an_error_and_not_passed_over(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+    struct listing listing = {0};
+    f->disk = disk_files_open(f->path, LOG_WRITE_MAPPED, &f->log);
+    snprintf(path, sizeof(path), "%s/log-2", f->path);
+    assert_int_equal(symlink("log-2", path), 0); /* leads to itself */
+    assert_int_equal(f->disk->list(f->disk, note, &listing), DISK_IO);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(f->disk->list(f->disk, note, &listing), DISK_OK);
+}
+
 static void only_file_systems_that_overwrite_in_place_are_mapped(void **state)
 {
     (void)state;
@@ -158,6 +194,8 @@ int main(void)
         CLAIM(what_is_written_by_calls_is_there_after_reopening),
         CLAIM(files_are_listed_and_removed_and_drafts_of_a_crash_vanish),
         CLAIM(a_file_that_cannot_be_filled_is_not_left_behind),
+        CLAIM(a_file_that_cannot_be_mapped_is_not_left_behind),
+        CLAIM(a_name_that_cannot_be_looked_at_is_an_error_and_not_passed_over),
         CLAIM(only_file_systems_that_overwrite_in_place_are_mapped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
