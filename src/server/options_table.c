@@ -112,7 +112,7 @@ const struct option_spec OPTIONS[] = {
      "writes wait. Default: from -m."},
     {"log-bytes", 0, OPTION_SIZE, SECTION_NODE, FIELD(log_bytes), .max = TIB, .argument = "size", .fallback = "auto",
      .help = "Most bytes of all log segments; beyond it writes wait for a checkpoint. Bounds replay time."},
-    {"log-segment", 0, OPTION_SIZE, SECTION_NODE, FIELD(log_segment_bytes), .max = 2 * GIB, .argument = "size",
+    {"log-segment", 0, OPTION_SIZE, SECTION_NODE, FIELD(log_segment_bytes), .min = 64 * KIB, .max = 2 * GIB, .argument = "size",
      .fallback = "auto", .help = "Bytes of one log segment file."},
     {"log-write", 0, OPTION_CHOICE, SECTION_NODE, FIELD(log_write), .argument = "how", .choices = "auto|mapped|written",
      .fallback = "auto", .help = "How the log is written: through a mapping, or with write calls, which file "

@@ -34,6 +34,8 @@ static struct store_limits settle_limits(struct store_limits limits, unsigned lo
         limits.dirty_bytes = dirty_max;
     if (limits.checkpoint_bytes > limits.dirty_bytes / 2)
         limits.checkpoint_bytes = limits.dirty_bytes / 2;
+    if (limits.checkpoint_bytes == 0)
+        limits.checkpoint_bytes = 1; /* nothing dirty must not look like too much */
     if (limits.log_bytes < log_min)
         limits.log_bytes = log_min;
     CHECK(limits.batch_records > 0 && limits.batch_bytes > 0);

@@ -188,6 +188,7 @@ static void bad_command_lines_are_refused_with_what_would_be_accepted(void **sta
     assert_line_refused(f, "-p 0", "nothing to listen on");
     assert_line_refused(f, "--engine berkeley", "lmdb, memory");
     assert_line_refused(f, "--map-size 1x", "k, m, g, t");
+    assert_line_refused(f, "--log-segment 100", "from 64k to 2g");
     assert_line_refused(f, "--grace 1y", "ms, s, m, h, d");
     assert_line_refused(f, "--partitions 1000", "a power of two");
     assert_line_refused(f, "--map-size 10m --map-reserve 6m", "at most half");

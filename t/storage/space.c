@@ -360,6 +360,22 @@ static void a_log_that_cannot_be_written_changes_nothing(void **state)
     fixture_close(&fixture);
 }
 
+static void the_smallest_limits_leave_a_store_that_works_and_rests(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture.limits.dirty_bytes = fixture.limits.checkpoint_bytes = fixture.limits.log_bytes = 1;
+    fixture_open(&fixture);
+    fixture_slices(&fixture); /* insists on rest */
+    assert_int_equal(fixture.engine.commits, 0);
+    assert_int_equal(fixture_set(&fixture, "a", "one", DURABILITY_COMMITTED), STORE_OK);
+    assert_int_equal(fixture_set(&fixture, "a", "two", DURABILITY_COMMITTED), STORE_OK);
+    fixture_slices(&fixture);
+    fixture_expect(&fixture, "a", "two");
+    fixture_close(&fixture);
+}
+
 static void fails_although_it_landed(struct fixture *fixture, const char *key, const char *value)
 {
     fixture->disk.writes_land_and_fail = 1;
@@ -455,6 +471,7 @@ int main(void)
         cmocka_unit_test(what_is_accepted_leaves_the_reserve_alone),
         cmocka_unit_test(a_record_that_the_map_cannot_hold_is_refused_at_once),
         cmocka_unit_test(a_log_that_cannot_be_written_changes_nothing),
+        cmocka_unit_test(the_smallest_limits_leave_a_store_that_works_and_rests),
         cmocka_unit_test(an_append_that_failed_is_never_replayed),
         cmocka_unit_test(after_an_append_of_unknown_fate_nothing_is_written),
         cmocka_unit_test(a_checkpoint_ends_the_doubt),
