@@ -75,6 +75,7 @@ class Server:
         self.process = None
         self.port = None
         self.starts = 0
+        self.end_awaited = False  # by the test; a server that ends unasked has crashed
         if start:
             self.start()
 
@@ -100,6 +101,7 @@ class Server:
 
     def start(self, wait=True):
         self.starts += 1
+        self.end_awaited = False
         self.port = None
         self.port_file = os.path.join(self.directory, "port.%d" % self.starts)
         self.log_path = os.path.join(self.directory, "log.%d" % self.starts)
@@ -130,7 +132,7 @@ class Server:
         return None
 
     def wait_ready(self):
-        """Until the server answers `mn` (or, where that needs a password, accepts a connection)."""
+        """Until the server answers. A port may be open before: connections are then accepted once data has been recovered."""
         def ready():
             if self.process.poll() is not None:
                 self.exit_early("starting")
@@ -139,8 +141,10 @@ class Server:
                 if not self.port:
                     return False
             try:
-                self.connect_socket().close()
-                return True
+                # Whatever is said, be it that a password is needed: it ends with the server having closed, so that this
+                # connection counts no more.
+                self.ask(b"mn\r\n")
+                return self.process.poll() is None
             except (ConnectionError, FileNotFoundError):
                 return False
         try:
@@ -172,10 +176,12 @@ class Server:
             return client.finish()
 
     def kill(self, number=signal.SIGKILL):
+        self.end_awaited = self.process.poll() is None
         self.process.send_signal(number)
         self.process.wait(PATIENCE)
 
     def wait(self, seconds=None):
+        self.end_awaited = True
         try:
             return self.process.wait(PATIENCE if seconds is None else seconds)
         except subprocess.TimeoutExpired:
@@ -215,11 +221,16 @@ class Server:
 
     def __exit__(self, kind, value, trace):
         try:
-            if self.process is not None and self.process.poll() is None:
-                if kind is None and not self.is_memcached:  # the reference takes its time, and is not on trial
-                    self.stop()
-                elif kind is not None:
-                    sys.stderr.write("log of %s:\n%s\n" % (self.program, self.log().decode("utf-8", "replace")[-4000:]))
+            if self.process is None or (self.process.poll() is not None and self.end_awaited):
+                return
+            if kind is not None:
+                sys.stderr.write("%s (ended with: %s), its log:\n%s\n"
+                                 % (self.program, self.process.poll(), self.log().decode("utf-8", "replace")[-6000:]))
+            elif self.process.poll() is not None:
+                raise AssertionError("%s ended by itself with %s, its log:\n%s"
+                                     % (self.program, self.process.poll(), self.log().decode("utf-8", "replace")[-6000:]))
+            elif not self.is_memcached:  # the reference takes its time, and is not on trial
+                self.stop()
         finally:
             self.close()
 
