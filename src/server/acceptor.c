@@ -124,6 +124,7 @@ bool acceptor_init(struct acceptor *acceptor, struct event_base *base, const str
     acceptor->resume_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (acceptor->resume_fd < 0) {
         logger_line(log, LEVEL_ERROR, "start", "cannot make an eventfd: %s", strerror(errno));
+        *acceptor = (struct acceptor){0}; /* the listeners stay the caller's */
         return false;
     }
     for (unsigned i = 0; i < listeners->count; i++)

@@ -46,7 +46,9 @@ static void on_wake(int fd, short what, void *context)
     uint64_t count;
     ssize_t got = read(fd, &count, sizeof(count));
     (void)got;
-    atomic_store(&loop->woken, false); /* before looking: what comes after it wakes again */
+    /* Before looking: what comes after it wakes again. An exchange, because whoever found it set and wrote nothing must
+     * be seen: a store would not be ordered after his work. */
+    (void)atomic_exchange(&loop->woken, false);
     loop->has_begun = true;
     take_inbox(loop);
 }
