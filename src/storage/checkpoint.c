@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/wire.h"
 #include "storage/inside.h"
+#include "version/record.h"
 
 #include <stdlib.h>
 
@@ -118,7 +119,24 @@ static enum engine_status put_item(struct engine *engine, const struct batch_ite
     return engine->ops->put(engine, key, blob_bytes(item->record));
 }
 
-/* The clock goes with every batch: a record in the engine is never newer than it. */
+/* The clock goes with every batch: a record in the engine is never newer than it, not even one that was written after
+ * the caller had looked at the clock. */
+static hybrid_time newest_of_batch(const struct checkpoint *checkpoint, size_t count, hybrid_time newest)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct version version;
+        uint32_t live_count = 0;
+        const struct blob *record = checkpoint->batch[i].record;
+        if (record == NULL || record_newest(blob_bytes(record), &version, &live_count) != RECORD_OK || live_count == 0)
+            continue;
+        if (newest < version.time)
+            newest = version.time;
+        if (newest < version.expiry_stamp)
+            newest = version.expiry_stamp;
+    }
+    return newest;
+}
+
 static enum engine_status put_batch(struct store *store, size_t count, bool last, hybrid_time newest)
 {
     struct engine *engine = store->ports.engine;
@@ -129,6 +147,7 @@ static enum engine_status put_batch(struct store *store, size_t count, bool last
     if (status == ENGINE_OK && last && checkpoint->moves_floor)
         status = put_number_pair(engine, META_LOG_FLOOR, checkpoint->floor, atomic_load(&store->logs.next_sequence));
     uint8_t clock[8];
+    newest = newest_of_batch(checkpoint, count, newest);
     wire_write_u64(clock, newest);
     if (status == ENGINE_OK && newest != 0)
         status = engine->ops->put_meta(engine, META_HYBRID_TIME, bytes_of(clock, sizeof clock));

@@ -285,6 +285,45 @@ static void generations_and_sequences_never_go_back(void **state)
     fixture_close(&fixture);
 }
 
+/* The headers of the segments that were in use are lost, pages behind them need not be. */
+static void a_generation_is_not_given_twice_after_a_loss_of_power(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture_open(&fixture);
+    fixture_set(&fixture, "a", "one", DURABILITY_COMMITTED);
+    fixture_checkpoint(&fixture);
+    fixture_set(&fixture, "a", "two", DURABILITY_COMMITTED);
+    uint64_t next = atomic_load(&fixture.store->logs.next_generation);
+    fixture_crash(&fixture);
+    for (struct fake_file *file = fixture.disk.files; file != NULL; file = file->next)
+        memset(file->live, 0, SEGMENT_HEADER);
+    fixture_open(&fixture);
+    assert_true(atomic_load(&fixture.store->logs.next_generation) >= next);
+    fixture_close(&fixture);
+}
+
+/* The caller looks at the clock before the slice, and other loops write on. */
+static void the_clock_of_a_checkpoint_is_not_behind_its_records(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture_open(&fixture);
+    hybrid_time looked = fixture.clock;
+    fixture_set(&fixture, "a", "one", DURABILITY_BUFFERED);
+    hybrid_time written = fixture.clock;
+    assert_true(written > looked);
+    fixture.clock = looked;
+    fixture_checkpoint(&fixture);
+    fixture_crash(&fixture);
+    fixture_open(&fixture);
+    fixture_expect(&fixture, "a", "one");
+    assert_true(fixture.found.newest >= written);
+    fixture_close(&fixture);
+}
+
 static void loops_of_different_number_read_one_log(void **state)
 {
     (void)state;
@@ -417,6 +456,8 @@ int main(void)
         cmocka_unit_test(synced_survives_a_loss_of_power),
         cmocka_unit_test(used_segments_are_never_replayed_again),
         cmocka_unit_test(generations_and_sequences_never_go_back),
+        cmocka_unit_test(a_generation_is_not_given_twice_after_a_loss_of_power),
+        cmocka_unit_test(the_clock_of_a_checkpoint_is_not_behind_its_records),
         cmocka_unit_test(loops_of_different_number_read_one_log),
         cmocka_unit_test(replay_keeps_memory_bounded),
         cmocka_unit_test(a_replay_that_finds_no_room_stops_and_can_be_repeated),
