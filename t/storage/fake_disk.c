@@ -68,8 +68,10 @@ static enum disk_status write_file(struct disk *disk, struct disk_file *file, ui
     if (!lands_and_fails && fake_of(disk)->write_fails)
         return DISK_IO;
     memcpy(fake->live + offset, data.at, data.len);
-    fake_of(disk)->writes_land_and_fail -= lands_and_fails;
-    return lands_and_fails ? DISK_IO : DISK_OK;
+    if (!lands_and_fails)
+        return DISK_OK;
+    fake_of(disk)->writes_land_and_fail--;
+    return DISK_IO;
 }
 
 static enum disk_status read_file(struct disk *disk, struct disk_file *file, uint64_t offset, uint8_t *at, size_t len)
