@@ -107,7 +107,7 @@ static void say_what_recovery_found(struct shell *shell)
     if (!found->clean)
         logger_line(shell->log, LEVEL_NOTICE, "recovery",
                     "the last stop was not clean: replayed %" PRIu64 " records (%" PRIu64 " bytes) of the log, %" PRIu64
-                    " torn tails dropped (never acknowledged)",
+                    " torn tails dropped (never acknowledged, unless power was lost or the disk is damaged)",
                     found->replayed_records, found->replayed_bytes, found->torn_records);
     else
         logger_line(shell->log, LEVEL_INFO, "recovery", "the last stop was clean");

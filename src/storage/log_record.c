@@ -72,5 +72,5 @@ enum log_record_status log_record_read(struct bytes data, uint64_t generation, s
     case RECORD_CORRUPT:
         break;
     }
-    return LOG_RECORD_TORN;
+    return LOG_RECORD_DAMAGED;
 }

@@ -43,9 +43,11 @@ void log_record_write(const struct log_record *record, uint64_t generation, uint
 
 enum log_record_status {
     LOG_RECORD_OK,
-    LOG_RECORD_NONE,   /* a header of zeros: nothing was written here */
-    LOG_RECORD_TORN,   /* not a complete record of this generation */
-    LOG_RECORD_TOO_NEW /* complete, but the object's format is a later program's */
+    LOG_RECORD_NONE,    /* a header of zeros: nothing was written here */
+    LOG_RECORD_TORN,    /* not a complete record of this generation */
+    LOG_RECORD_DAMAGED, /* of this generation, its key and length are right, its object is not: *out tells all but that
+                         */
+    LOG_RECORD_TOO_NEW  /* complete, but the object's format is a later program's */
 };
 
 /* Bytes of the record that begins with this header of LOG_RECORD_HEADER bytes, padding included; 0 when it cannot

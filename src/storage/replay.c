@@ -18,6 +18,10 @@ enum { GENERATIONS_SKIPPED = 1 << 20 };
 struct stream {
     struct segment_reader reader;
     struct log_record next;
+    bool has_damaged; /* the record before the next one, of which only this is known */
+    uint16_t damaged_partition;
+    uint8_t damaged_key_len;
+    uint8_t damaged_key[LOG_KEY_MAX];
 };
 
 struct replay {
@@ -160,13 +164,38 @@ static void sift_down(struct replay *replay, size_t at)
     }
 }
 
-/* Loads the stream's next record. False at its end. */
+/* Others follow the damaged record, so it was whole once, and acknowledged. */
+static void report_damaged(struct replay *replay, struct stream *stream)
+{
+    if (stream->has_damaged)
+        store_report_corrupt(replay->store, stream->damaged_partition,
+                             bytes_of(stream->damaged_key, stream->damaged_key_len));
+    stream->has_damaged = false;
+}
+
+static void note_damaged(struct stream *stream)
+{
+    stream->has_damaged = true;
+    stream->damaged_partition = stream->next.partition;
+    stream->damaged_key_len = (uint8_t)stream->next.key.len;
+    wire_write_bytes(stream->damaged_key, stream->next.key);
+}
+
+/* Loads the stream's next record. False at its end. A record whose object alone is damaged is passed over; as the last
+ * of its segment it is a torn tail. */
 static bool advance(struct replay *replay, struct stream *stream)
 {
-    switch (segment_read_next(&stream->reader, &stream->next)) {
+    enum segment_read met;
+    while ((met = segment_read_next(&stream->reader, &stream->next)) == SEGMENT_DAMAGED) {
+        report_damaged(replay, stream);
+        note_damaged(stream);
+    }
+    switch (met) {
     case SEGMENT_RECORD:
+        report_damaged(replay, stream);
         return true;
     case SEGMENT_END:
+        replay->found->torn_records += stream->has_damaged;
         return false;
     case SEGMENT_TORN:
         replay->found->torn_records++;
@@ -175,6 +204,7 @@ static bool advance(struct replay *replay, struct stream *stream)
         fail(replay,
              "The log was written by a later version of this program; nothing was changed; start that version.");
         return false;
+    case SEGMENT_DAMAGED:
     case SEGMENT_IO:
         break;
     }

@@ -189,6 +189,9 @@ enum segment_read segment_read_next(struct segment_reader *reader, struct log_re
     case LOG_RECORD_OK:
         reader->at += log_record_size(out->key.len, out->record.len);
         return SEGMENT_RECORD;
+    case LOG_RECORD_DAMAGED:
+        reader->at += log_record_size(out->key.len, out->record.len);
+        return SEGMENT_DAMAGED;
     case LOG_RECORD_NONE:
         return SEGMENT_END;
     case LOG_RECORD_TOO_NEW:

@@ -67,7 +67,7 @@ struct segment_reader {
     uint64_t buffer_size;
 };
 
-enum segment_read { SEGMENT_RECORD, SEGMENT_END, SEGMENT_TORN, SEGMENT_TOO_NEW, SEGMENT_IO };
+enum segment_read { SEGMENT_RECORD, SEGMENT_END, SEGMENT_TORN, SEGMENT_DAMAGED, SEGMENT_TOO_NEW, SEGMENT_IO };
 
 /* Begins at the first record; the segment stays the caller's. */
 void segment_reader_init(struct segment_reader *reader, struct disk *disk, struct segment *segment);

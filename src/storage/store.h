@@ -119,7 +119,8 @@ enum store_open_status { STORE_OPEN_OK, STORE_OPEN_FAILED /* report() said why *
 struct store_recovery {
     bool clean; /* the last stop was clean: nothing to replay */
     uint64_t replayed_records, replayed_bytes;
-    uint64_t torn_records; /* tails of segments that had not been completed: never acknowledged */
+    uint64_t torn_records; /* tails of segments that do not verify: never acknowledged, unless power was lost or the
+                            * disk damaged them */
     hybrid_time newest;    /* the highest hybrid time found anywhere */
 };
 
