@@ -9,3 +9,13 @@ _Noreturn void check_failed(const char *claim, const char *file, int line)
                   line, claim);
     abort();
 }
+
+_Noreturn void check_no_memory(const char *file, int line)
+{
+    (void)fprintf(
+        stderr,
+        "ringcached: out of memory at %s:%d, the process ends; raise its limit of memory (ulimit -v, MemoryMax=) "
+        "or lower -m, -c or -I\n",
+        file, line);
+    abort();
+}

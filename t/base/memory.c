@@ -1,11 +1,17 @@
 /* Arena, pool and blob: who holds which memory until when. */
+#define _GNU_SOURCE
 #include "base/arena.h"
 #include "base/blob.h"
+#include "base/check.h"
 #include "base/pool.h"
 #include "base/prng.h"
 #include "base/seeded.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <threads.h>
+#include <unistd.h>
 
 static void arena_allocations_are_aligned_and_apart(void **state)
 {
@@ -160,6 +166,55 @@ static void a_blob_lives_until_its_last_reference_on_whatever_thread(void **stat
     blob_release(blob);
 }
 
+/* What a child that runs `end_badly` writes before it aborts. */
+static void last_words(void (*end_badly)(void), char *words, size_t room)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct rlimit no_core = {0};
+        (void)setrlimit(RLIMIT_CORE, &no_core);
+        (void)signal(SIGABRT, SIG_DFL);
+        (void)dup2(ends[1], STDERR_FILENO);
+        end_badly();
+        _exit(0);
+    }
+    close(ends[1]);
+    ssize_t got = read(ends[0], words, room - 1);
+    close(ends[0]);
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    assert_true(got > 0);
+    words[got] = '\0';
+}
+
+static void run_out_of_memory(void)
+{
+    const void *nothing = NULL;
+    CHECK_MEMORY(nothing);
+}
+
+static void break_a_claim(void)
+{
+    CHECK(1 + 1 == 3);
+}
+
+/* Nobody shall report a machine that is too small as a mistake of the program. */
+static void a_lack_of_memory_is_not_called_an_internal_error(void **state)
+{
+    (void)state;
+    char words[512];
+    last_words(run_out_of_memory, words, sizeof words);
+    assert_non_null(strstr(words, "out of memory"));
+    assert_null(strstr(words, "internal error"));
+    last_words(break_a_claim, words, sizeof words);
+    assert_non_null(strstr(words, "internal error"));
+    assert_non_null(strstr(words, "1 + 1 == 3"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +225,7 @@ int main(void)
         cmocka_unit_test(pool_objects_are_never_smaller_than_a_pointer),
         cmocka_unit_test(a_blob_that_cannot_be_is_refused),
         cmocka_unit_test(blob_footprint_counts_header_and_bytes),
+        cmocka_unit_test(a_lack_of_memory_is_not_called_an_internal_error),
         cmocka_unit_test(a_blob_lives_until_its_last_reference_on_whatever_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
