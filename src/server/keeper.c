@@ -177,7 +177,7 @@ void keeper_stop(struct keeper *keeper)
 void keeper_close(struct keeper *keeper)
 {
     keeper_stop(keeper);
-    /* Pending updates belong to the store until it is closed, after us; the process ends then. */
+    /* What still waited for space when finish_sweep gave up was never carried out; the process ends anyway. */
     if (keeper->store != NULL && node_sweep_pending(&keeper->node) == 0)
         node_close(&keeper->node);
     bell_close(&keeper->storage_bell);

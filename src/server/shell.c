@@ -354,12 +354,12 @@ void shell_close(struct shell *shell)
 {
     close_threads(shell);
     hybrid_time newest = shell->shared != NULL ? atomic_load(&node_clock(shell->shared)->last) : shell->recovery.newest;
-    keeper_close(&shell->keeper);
     for (unsigned i = 0; i < shell->loops_ready; i++)
         loop_close(&shell->loops[i]);
     prefix_stats_free(shell->prefixes);
     if (shell->store != NULL)
         store_close(shell->store, newest);
+    keeper_close(&shell->keeper); /* the store rings its bells to the last */
     node_shared_free(shell->shared);
     disk_files_close(shell->disk);
     if (shell->engine != NULL)

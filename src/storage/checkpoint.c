@@ -196,7 +196,8 @@ void store_note_usage(struct store *store)
     struct engine_usage usage = {0};
     store->ports.engine->ops->usage(store->ports.engine, &usage);
     uint64_t taken = usage.bytes_used + usage.bytes_reserved;
-    atomic_store(&store->map_share, taken < usage.bytes_max ? (usage.bytes_max - taken) / 2 : 0);
+    uint64_t share = taken < usage.bytes_max ? (usage.bytes_max - taken) / 2 : 0;
+    atomic_store(&store->map_share, usage.bytes_max == 0 ? UINT64_MAX : share); /* 0: not known */
     if (usage.nearly_full == atomic_load(&store->nearly_full))
         return;
     atomic_store(&store->nearly_full, usage.nearly_full);
