@@ -409,6 +409,51 @@ static void a_length_that_leads_out_of_the_file_is_an_error_and_not_followed(voi
     free(large);
 }
 
+static void count_lines(void *host, const char *line)
+{
+    unsigned *count = host;
+    *count += strstr(line, "shorter") != NULL;
+}
+
+/* Whatever is missing: opening or reading says so, and what is still there can be read. */
+static void a_file_that_has_been_cut_is_an_error_and_not_the_end(void **state)
+{
+    struct fixture *f = *state;
+    char path[80], key[8];
+    uint8_t *large = calloc(1, 20000);
+    CHECK_MEMORY(large);
+    snprintf(path, sizeof(path), "%s/data.mdb", f->directory);
+    unsigned lines = 0;
+    f->options.report = count_lines;
+    f->options.host = &lines;
+    for (unsigned tenths = 9; tenths > 0; tenths--) {
+        unlink(path);
+        assert_int_equal(open_engine(f), LMDB_OPEN_OK);
+        for (unsigned i = 0; i < 50; i++) {
+            snprintf(key, sizeof(key), "k%u", i);
+            assert_int_equal(put_one(f->engine, key, bytes_of(large, 20000)), ENGINE_OK);
+        }
+        close_engine(f);
+        struct stat file;
+        assert_int_equal(stat(path, &file), 0);
+        assert_int_equal(truncate(path, file.st_size / 40960 * 4096 * tenths), 0);
+        lines = 0;
+        enum lmdb_open_status status = open_engine(f);
+        assert_int_equal(lines, 1);
+        for (unsigned i = 0; status == LMDB_OPEN_OK && i < 50; i++) {
+            struct blob *record = NULL;
+            snprintf(key, sizeof(key), "k%u", i);
+            enum engine_status found = f->engine->ops->read(f->engine, 0, text(key), &record);
+            assert_true(found == ENGINE_OK || found == ENGINE_IO);
+            blob_release(record);
+        }
+        if (status != LMDB_OPEN_OK)
+            assert_non_null(strstr(f->error, "damaged"));
+        close_engine(f);
+    }
+    free(large);
+}
+
 static void note(void *host, const char *sentence)
 {
     unsigned *reopened = host;
@@ -574,6 +619,7 @@ int main(void)
         CLAIM(the_reserve_is_announced_before_the_map_is_full_and_lets_erase_work),
         CLAIM(a_write_that_the_file_system_refuses_loses_nothing),
         CLAIM(a_length_that_leads_out_of_the_file_is_an_error_and_not_followed),
+        CLAIM(a_file_that_has_been_cut_is_an_error_and_not_the_end),
         CLAIM(a_panicked_environment_is_reopened),
         CLAIM(readers_see_whole_batches_while_others_are_committed),
         CLAIM(a_later_format_is_refused_and_left_alone),

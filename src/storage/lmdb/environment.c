@@ -174,6 +174,36 @@ static int find_map(struct environment *environment)
     return code;
 }
 
+/* A file that has been cut would end the process as soon as a page behind its end is read; pages of zeros are an error
+ * of LMDB instead. (The last pages may be missing in a good file too, when they were freed before they were written.)
+ */
+static int mend_length(const struct environment *environment, const struct lmdb_options *options)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    struct stat file;
+    mdb_filehandle_t fd;
+    int code = mdb_env_info(environment->env, &info);
+    if (code == 0)
+        code = mdb_env_stat(environment->env, &stat);
+    if (code == 0)
+        code = mdb_env_get_fd(environment->env, &fd);
+    if (code == 0 && fstat(fd, &file) != 0)
+        code = errno;
+    uint64_t wanted = code == 0 ? ((uint64_t)info.me_last_pgno + 1) * stat.ms_psize : 0;
+    if (code != 0 || (uint64_t)file.st_size >= wanted)
+        return code;
+    char text[LMDB_ERROR_MAX];
+    snprintf(
+        text, sizeof(text),
+        "%.300s/data.mdb is shorter than it says by %llu bytes; if it has been cut, what is missing will be reported "
+        "as damaged: restore it from a backup",
+        options->directory, (unsigned long long)(wanted - (uint64_t)file.st_size));
+    if (options->report != NULL)
+        options->report(options->host, text);
+    return ftruncate(fd, (off_t)wanted) == 0 ? 0 : errno;
+}
+
 enum lmdb_open_status environment_open(struct environment *environment, const struct lmdb_options *options, char *error)
 {
     *environment = (struct environment){0};
@@ -183,6 +213,8 @@ enum lmdb_open_status environment_open(struct environment *environment, const st
     /* Reads are random, so reading ahead only evicts what is useful. */
     if (code == 0)
         code = mdb_env_open(environment->env, options->directory, MDB_NOTLS | MDB_NORDAHEAD, 0600);
+    if (code == 0)
+        code = mend_length(environment, options);
     enum lmdb_open_status status = LMDB_OPEN_OK;
     if (code != 0)
         status = refuse_code(code, error, options->directory);
