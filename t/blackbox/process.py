@@ -92,6 +92,14 @@ class CommandLine(harness.TestCase):
                 file.flush()
                 self.assertNotEqual(self.run_once("--config", file.name, "--check-config").returncode, 0)
 
+    def test_a_bad_password_file_is_found_by_checking(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".passwords") as file:
+            file.write("alice:secret\nno colon here\n")
+            file.flush()
+            result = self.run_once("-Y", file.name, "--check-config")
+            self.assertNotEqual(result.returncode, 0)
+            self.assertIn(("%s:2" % file.name).encode(), result.stderr)
+
     def test_a_missing_configuration_is_refused(self):
         self.refused("--config", "/nonexistent/file.conf", says="/nonexistent/file.conf")
 

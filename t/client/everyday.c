@@ -25,12 +25,12 @@ static void add_and_replace_look_first(void **state)
 {
     memcached_st *client = *state;
     memcached_delete(client, "b", 1, 0);
-    /* Text says NOT_STORED; the binary protocol says that the key is not there. */
+    /* Text says NOT_STORED; the binary protocol says why. */
     bool binary = memcached_behavior_get(client, MEMCACHED_BEHAVIOR_BINARY_PROTOCOL) != 0;
     assert_int_equal(memcached_replace(client, "b", 1, "1", 1, 0, 0),
                      binary ? MEMCACHED_NOTFOUND : MEMCACHED_NOTSTORED);
     assert_int_equal(memcached_add(client, "b", 1, "2", 1, 0, 0), MEMCACHED_SUCCESS);
-    assert_int_equal(memcached_add(client, "b", 1, "3", 1, 0, 0), MEMCACHED_NOTSTORED);
+    assert_int_equal(memcached_add(client, "b", 1, "3", 1, 0, 0), binary ? MEMCACHED_DATA_EXISTS : MEMCACHED_NOTSTORED);
     assert_int_equal(memcached_replace(client, "b", 1, "4", 1, 0, 0), MEMCACHED_SUCCESS);
     must_hold(client, "b", "4");
 }

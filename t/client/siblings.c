@@ -14,7 +14,8 @@ struct look {
 static void look_add(struct look *look, memcached_result_st *item)
 {
     assert_true(look->count < VERSIONS_MAX && memcached_result_length(item) < 64);
-    memcpy(look->values[look->count], memcached_result_value(item), memcached_result_length(item));
+    if (memcached_result_length(item) != 0) /* an empty value is a NULL in libmemcached */
+        memcpy(look->values[look->count], memcached_result_value(item), memcached_result_length(item));
     look->values[look->count++][memcached_result_length(item)] = '\0';
     look->token = memcached_result_cas(item);
 }
