@@ -67,6 +67,7 @@ struct request {
     uint64_t recache_ttl_s;
     uint64_t token;
     uint64_t delta, initial;
+    uint64_t value_max; /* APPEND, PREPEND: most bytes of the result; 0: as the node's settings say */
     struct bytes value; /* valid until done; the session may move the bytes between calls, so read it anew */
     request_done *done; /* called from node_settle, never from node_request */
     void *owner;        /* the asker's own */

@@ -178,7 +178,8 @@ static enum store_verdict write_made(struct write *write, struct blob *made, uin
 static enum store_verdict write_concat(struct write *write, bool behind)
 {
     struct bytes old = write->shown->value, more = write->request->value;
-    if (old.len + more.len > write->coordinator->replica->value_max)
+    uint64_t max = write->request->value_max != 0 ? write->request->value_max : write->coordinator->replica->value_max;
+    if (old.len + more.len > max)
         return keep(write, REQUEST_NOT_STORED);
     return write_made(write, behind ? modify_concat(old, more) : modify_concat(more, old), 0); /* as a set: no marks */
 }

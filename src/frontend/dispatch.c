@@ -1,4 +1,5 @@
 /* Commands as requests to the node. */
+#include "frontend/limits.h"
 #include "frontend/task.h"
 
 static bool has_flag(const struct command *command, char letter)
@@ -194,6 +195,8 @@ static void fill_value(struct task *task, struct request *request, struct instan
     request->flags = command->flags;
     request->expiry_ms = expiry_of(task, command->exptime, now);
     request->value = task->value;
+    request->value_max = largest_value(settings_of(task->session)->value_max, command->key.len, 0,
+                                       settings_of(task->session)->cas_disabled);
     fill_token(task, request);
     request->invalidate = request->has_token && request->kind == REQUEST_SET && has_flag(command, 'I');
 }

@@ -10,7 +10,6 @@ enum {
     FRONTEND_ITEM_MAX_DEFAULT = 1024 * 1024, /* -I */
     FRONTEND_READS_INFLIGHT_MAX = 16,        /* default of reads_inflight_max */
     FRONTEND_REQUESTS_PER_EVENT = 20,        /* default of -R, as memcached's */
-    FRONTEND_OUT_BYTES_MAX = 1024 * 1024,    /* default of out_bytes_max */
     MENTIONS_MAX = 64,          /* keys with siblings that one line or quiet run is asked again for; others: newest */
     AUTH_VALUE_MAX = 4096,      /* bytes of user and password in text, of a SASL message in binary */
     SASL_MECHANISM_MAX = 32,    /* bytes of a mechanism's name; longer is 0x0004 as in memcached */

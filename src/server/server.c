@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include "server/auth.h"
 #include "server/config.h"
 #include "server/options.h"
 #include "server/process.h"
@@ -18,6 +19,21 @@ static int print_licence(void)
            "License), inih (BSD-3-Clause), libmurmurhash (MIT) and OpenSSL's libcrypto (Apache-2.0).\n",
            SERVER_VERSION);
     return EXIT_SUCCESS;
+}
+
+/* The settings themselves have been judged by now; what they name is left. */
+static int check(const struct config *config)
+{
+    struct logger log;
+    struct auth auth;
+    logger_init(&log, STDERR_FILENO, 0);
+    auth_init(&auth);
+    bool good = config->auth_file == NULL || auth_load(&auth, config->auth_file, &log);
+    auth_close(&auth);
+    logger_close(&log);
+    if (good)
+        fputs("ringcached: the settings are good\n", stderr);
+    return good ? EXIT_SUCCESS : EX_CONFIG;
 }
 
 /* Everything that does not serve. */
@@ -39,12 +55,7 @@ static int act(const struct config *config)
         options_print_man(stdout, SERVER_VERSION);
         break;
     case ACTION_CHECK:
-        if (config->auth_file != NULL && access(config->auth_file, R_OK) != 0) {
-            fprintf(stderr, "ringcached: %s cannot be read\n", config->auth_file);
-            return EX_CONFIG;
-        }
-        fputs("ringcached: the settings are good\n", stderr);
-        break;
+        return check(config);
     case ACTION_SERVE:
         break;
     }

@@ -1,6 +1,7 @@
 #include "server/shell.h"
 
 #include "base/check.h"
+#include "frontend/limits.h"
 #include "server/clock.h"
 #include "server/disk_files.h"
 #include "server/host.h"
@@ -162,7 +163,7 @@ static void fill_session_settings(struct shell *shell)
         .value_max = config->value_max,
         .out_bytes_max = config->out_bytes_max,
         .requests_per_event = (uint32_t)config->requests_per_event,
-        .reads_inflight_max = 16,
+        .reads_inflight_max = FRONTEND_READS_INFLIGHT_MAX,
         .dialects = config->dialects,
         .cas_disabled = config->cas_disabled,
         .flush_disabled = config->flush_disabled,

@@ -131,7 +131,7 @@ static void converse(struct conversation *conversation)
     talk_prepare(talk);
     talk->settings.requests_per_event = 1 + (uint32_t)below(conversation, 5);
     talk->settings.reads_inflight_max = 1 + (uint32_t)below(conversation, 4);
-    talk->settings.out_bytes_max = below(conversation, 3) == 0 ? 200 : FRONTEND_OUT_BYTES_MAX;
+    talk->settings.out_bytes_max = below(conversation, 3) == 0 ? 200 : TALK_OUT_BYTES_MAX;
     talk_begin(talk);
     talk->verdict = SESSION_READ;
     for (unsigned i = 0; i < STEPS && talk->verdict != SESSION_CLOSE; i++)

@@ -51,6 +51,14 @@ TALK_TEST(an_append_past_the_limit_is_not_stored)
     says(talk, "mg k s\r\n", "HD s1000000\r\n");
 }
 
+TALK_TEST(an_append_reaches_the_limit_of_a_set_and_no_further)
+{
+    put(talk, "set k 0 0 1048510\r\n", 1048510, "STORED\r\n");
+    put(talk, "append k 0 0 6\r\n", 6, "STORED\r\n");
+    put(talk, "prepend k 0 0 1\r\n", 1, "NOT_STORED\r\n");
+    says(talk, "mg k s\r\n", "HD s1048516\r\n");
+}
+
 TALK_TEST_WITH(a_larger_item_size_allows_larger_values, settings.value_max = 128 * 1024 * 1024)
 {
     put(talk, "set k 0 0 1048517\r\n", 1048517, "STORED\r\n");
@@ -111,6 +119,7 @@ int main(void)
         cmocka_unit_test(a_set_that_is_too_large_leaves_nothing_behind),
         cmocka_unit_test(other_verbs_that_are_too_large_leave_the_old_value),
         cmocka_unit_test(an_append_past_the_limit_is_not_stored),
+        cmocka_unit_test(an_append_reaches_the_limit_of_a_set_and_no_further),
         cmocka_unit_test(a_larger_item_size_allows_larger_values),
         cmocka_unit_test(a_large_value_is_read_to_where_it_belongs),
         cmocka_unit_test(an_announced_length_beyond_the_limit_is_not_allocated),

@@ -17,6 +17,8 @@
 
 #include <cmocka.h>
 
+enum { TALK_OUT_BYTES_MAX = 1024 * 1024 };
+
 struct talk {
     struct session_settings settings;
     struct session_host host;
@@ -128,7 +130,7 @@ static void talk_prepare(struct talk *talk)
     *talk = (struct talk){.now = {.mono_ns = 1000000000, .wall_ms = 1700000000000}};
     talk->settings = (struct session_settings){.version = "1.2.3",
                                                .value_max = FRONTEND_ITEM_MAX_DEFAULT,
-                                               .out_bytes_max = FRONTEND_OUT_BYTES_MAX,
+                                               .out_bytes_max = TALK_OUT_BYTES_MAX,
                                                .requests_per_event = 1000000,
                                                .reads_inflight_max = FRONTEND_READS_INFLIGHT_MAX};
     talk->host = (struct session_host){.stats = talk_stats,
