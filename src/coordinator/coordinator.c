@@ -44,6 +44,9 @@ static void submit(struct coordinator *coordinator, struct request *request, enu
     op->peek = request->peek;
     op->uses_reserve = request->kind == REQUEST_DELETE;
     op->keeps_use = keeps_use(request);
+    op->is_use = request->kind == REQUEST_GET && !request->peek;
+    /* In a ring of one nobody holds another copy to fetch: a whole new value is the way to get the key back. */
+    op->replaces_corrupt = request->kind == REQUEST_SET && !request->has_token;
     store_submit(coordinator->store, coordinator->now, op);
 }
 

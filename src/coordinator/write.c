@@ -382,15 +382,19 @@ static enum store_verdict write_compared(struct write *write, struct bytes curre
 {
     struct request *request = write->request;
     bool is_value_write = request->kind == REQUEST_SET;
+    bool is_delta = request->kind == REQUEST_INCR || request->kind == REQUEST_DECR;
     if (!any_visible(write)) {
         if (request->kind == REQUEST_ADD)
             return write_value(write);
-        if (request->kind == REQUEST_INCR || request->kind == REQUEST_DECR)
+        if (is_delta)
             return write_over_missing(write);
         if (request->kind == REQUEST_APPEND || request->kind == REQUEST_PREPEND || request->kind == REQUEST_REPLACE)
             return keep(write, REQUEST_NOT_STORED);
         return keep(write, REQUEST_MISS);
     }
+    /* memcached looks whether there is anything to count before it looks at the token. */
+    if (is_delta && write->shown != NULL && write->shown->value.len == 0)
+        return keep(write, REQUEST_NON_NUMERIC);
     write->cas = cas_judge(write->coordinator, request, &write->object);
     if (write->cas.cover == CAS_MISMATCH) {
         if (is_value_write && request->invalidate && request->token != 0 && write->shown != NULL) {

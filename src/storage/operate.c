@@ -233,6 +233,8 @@ static struct blob *install(struct store *store, const struct store_op *op, cons
     bool durable = store_is_durable(store);
     unsigned kept = found->entry == NULL ? 0 : found->entry->flags & (ENTRY_RECENT | ENTRY_FETCHED);
     unsigned flags = (durable ? ENTRY_DIRTY : 0) | (op->keeps_use ? kept : kept & ENTRY_RECENT);
+    if (op->is_use)
+        flags |= ENTRY_RECENT | ENTRY_FETCHED;
     struct blob *old = NULL;
     if (found->entry != NULL && record == NULL && !durable)
         buffer_remove(&store->buffer, found->stripe, found->entry);
@@ -304,6 +306,8 @@ static enum progress update_record(struct store_loop *loop, struct instant now, 
     struct blob *old = NULL;
     op->log_position = 0;
     enum store_status status = find(loop, op, &place, &found);
+    if (status == STORE_CORRUPT && op->replaces_corrupt)
+        status = STORE_ABSENT;
     describe_use(op, found.entry, seconds_of(now));
     enum progress progress = status == STORE_OK || status == STORE_ABSENT
                                  ? apply_update(loop, now, op, &place, &found, &old)

@@ -33,7 +33,7 @@ enum store_status {
     STORE_ABSENT,    /* read: no record */
     STORE_UNCHANGED, /* update: apply said STORE_KEEP */
     STORE_FULL,      /* update: no space in log, map or disk, or no memory; the key is untouched */
-    STORE_CORRUPT,   /* the record failed its checksum; it is not served and not overwritten blindly */
+    STORE_CORRUPT,   /* the record failed its checksum; it is not served, nor overwritten without replaces_corrupt */
     STORE_IO         /* read: the engine could not read. Update: the log could not be written or synced */
 };
 
@@ -64,6 +64,8 @@ struct store_op {
     bool peek;                  /* read: do not count as a use of the record */
     bool uses_reserve;          /* update: may use the reserved space (deletes, sweeps) */
     bool keeps_use;             /* update: the new record is still the one that was read (touch, incr) */
+    bool is_use;                /* update: counts as a read of the record (get and touch) */
+    bool replaces_corrupt;      /* update: a record in the engine that fails its checksum counts as none */
     uint16_t partition;
     uint32_t hash;      /* hash_of_key(key) */
     struct bytes key;   /* the client's key, 1..250 bytes; empty for a record of the node itself */

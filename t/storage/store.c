@@ -169,6 +169,51 @@ static void damage_is_reported_and_neither_served_nor_overwritten(void **state)
     fixture_close(&fixture);
 }
 
+static void a_damaged_record_gives_way_to_an_update_that_replaces_it(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture_open(&fixture);
+    fixture_set(&fixture, "a", "one", DURABILITY_COMMITTED);
+    fixture_stop(&fixture);
+    struct blob *record = fake_engine_record(&fixture.engine, 1, "a");
+    record->at[record->len - 1] ^= 1;
+    fixture_open(&fixture);
+    struct write *write = write_new(&fixture, "a", "two", DURABILITY_COMMITTED);
+    write->op.replaces_corrupt = true;
+    assert_true(write_submit(write, 0));
+    assert_int_equal(write->op.status, STORE_OK);
+    free(write);
+    fixture_expect(&fixture, "a", "two");
+    fixture_crash(&fixture); /* replay meets the damaged record too */
+    fixture_open(&fixture);
+    fixture_expect(&fixture, "a", "two");
+    fixture_stop(&fixture);
+    fixture_open(&fixture);
+    fixture_expect(&fixture, "a", "two");
+    fixture_close(&fixture);
+}
+
+static void a_read_by_an_update_counts_as_a_use(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture_open(&fixture);
+    fixture_set(&fixture, "a", "one", DURABILITY_COMMITTED);
+    struct write *write = write_new(&fixture, "a", "two", DURABILITY_COMMITTED);
+    write->op.is_use = true;
+    assert_true(write_submit(write, 0));
+    assert_false(write->op.fetched_before);
+    free(write);
+    write = write_new(&fixture, "a", "three", DURABILITY_COMMITTED);
+    assert_true(write_submit(write, 0));
+    assert_true(write->op.fetched_before);
+    free(write);
+    fixture_close(&fixture);
+}
+
 static void an_unreadable_engine_is_an_error_and_no_miss(void **state)
 {
     (void)state;
@@ -405,6 +450,8 @@ int main(void)
         cmocka_unit_test(a_miss_never_serves_what_an_update_has_overtaken),
         cmocka_unit_test(an_update_during_a_batch_waits_for_the_next_round),
         cmocka_unit_test(damage_is_reported_and_neither_served_nor_overwritten),
+        cmocka_unit_test(a_damaged_record_gives_way_to_an_update_that_replaces_it),
+        cmocka_unit_test(a_read_by_an_update_counts_as_a_use),
         cmocka_unit_test(an_unreadable_engine_is_an_error_and_no_miss),
         cmocka_unit_test(use_is_told_but_a_peek_does_not_count),
         cmocka_unit_test(memory_stays_bounded_and_nothing_is_lost),
