@@ -18,22 +18,6 @@ void coordinator_close(struct coordinator *coordinator)
     arena_close(&coordinator->scratch);
 }
 
-/* memcached changes these items in place: what is known of their use stays. */
-static bool keeps_use(const struct request *request)
-{
-    switch (request->kind) {
-    case REQUEST_GET:
-    case REQUEST_TOUCH:
-    case REQUEST_INCR:
-    case REQUEST_DECR:
-        return true;
-    case REQUEST_DELETE:
-        return request->invalidate;
-    default:
-        return false;
-    }
-}
-
 static void submit(struct coordinator *coordinator, struct request *request, enum store_kind kind)
 {
     struct store_op *op = &request->op;
@@ -43,7 +27,6 @@ static void submit(struct coordinator *coordinator, struct request *request, enu
     op->durability = request->bucket->durability;
     op->peek = request->peek;
     op->uses_reserve = request->kind == REQUEST_DELETE;
-    op->keeps_use = keeps_use(request);
     op->is_use = request->kind == REQUEST_GET && !request->peek;
     /* In a ring of one nobody holds another copy to fetch: a whole new value is the way to get the key back. */
     op->replaces_corrupt = request->kind == REQUEST_SET && !request->has_token;
@@ -93,7 +76,10 @@ static void on_updated(struct coordinator *coordinator, struct request *request)
         flush_stored(coordinator, request);
     if (request->kind != REQUEST_GET)
         return;
-    if (request->has_expiry) { /* otherwise a read came first and told that of the item as it was before */
+    if (request->created) {
+        request->fetched_before = false;
+        request->idle_s = 0;
+    } else if (request->has_expiry) { /* otherwise a read came first and told that of the item as it was before */
         request->fetched_before = request->op.fetched_before;
         request->idle_s = request->op.idle_s;
     }

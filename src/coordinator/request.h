@@ -52,15 +52,16 @@ struct request {
     /* What is asked. */
     enum request_kind kind;
     uint16_t key_len;
-    bool claims;       /* GET by meta: of several readers of a stale item one is told `won` */
-    bool peek;         /* GET: does not count as a use of the item (meta u) */
-    bool has_token;    /* writes: compare first */
-    bool has_expiry;   /* GET: touch to expiry_ms; DELETE with invalidate: set expiry_ms */
-    bool invalidate;   /* DELETE: mark stale; SET with has_token: on a mismatch store as stale */
-    bool create;       /* INCR, DECR: make the key with `initial` and expiry_ms when missing */
-    bool vivify;       /* GET: make an empty item with vivify_expiry_ms when missing */
-    bool recache;      /* GET: win when less than recache_ttl_s are left */
-    bool whole_second; /* FLUSH at once: also what is written until this second ends, as memcached without cas does */
+    bool claims;        /* GET by meta: of several readers of a stale item one is told `won` */
+    bool peek;          /* GET: does not count as a use of the item (meta u) */
+    bool has_token;     /* writes: compare first */
+    bool has_expiry;    /* GET: touch to expiry_ms; DELETE with invalidate: set expiry_ms */
+    bool invalidate;    /* DELETE: mark stale; SET with has_token: on a mismatch store as stale */
+    bool create;        /* INCR, DECR: make the key with `initial` and expiry_ms when missing */
+    bool vivify;        /* GET: make an empty item with vivify_expiry_ms when missing */
+    bool recache;       /* GET: win when less than recache_ttl_s are left */
+    bool recache_first; /* GET: it is the expiry before the touch that counts for recache */
+    bool whole_second;  /* FLUSH at once: also what is written until this second ends, as memcached without cas does */
     uint32_t flags;
     uint64_t expiry_ms; /* absolute, 0 never (exptime_to_expiry_ms); FLUSH: from when, 0 at once */
     uint64_t vivify_expiry_ms;
@@ -82,7 +83,7 @@ struct request {
     uint64_t number;            /* INCR, DECR */
     uint64_t written_token;     /* writes: the token of the result */
     uint64_t written_expiry_ms; /* writes of a value: the expiry of the result (ma with t) */
-    bool created;               /* INCR, DECR: the key was missing and has been made */
+    bool created;               /* INCR, DECR, GET with vivify: the key was missing and has been made */
     bool fetched_before;        /* GET */
     uint32_t idle_s;            /* GET */
     bool won, stale, win_sent;  /* GET with claims: W, X, Z */

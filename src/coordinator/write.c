@@ -287,6 +287,7 @@ static enum store_verdict vivify(struct write *write)
     fresh.expiry_ms = write->request->vivify_expiry_ms;
     fresh.marks = VERSION_WIN_SENT;
     write->request->won = true;
+    write->request->created = true;
     write->request->touch_stamp = fresh.expiry_stamp;
     return put(write, &fresh);
 }
@@ -311,7 +312,8 @@ static enum store_verdict get_and_change(struct write *write, struct bytes curre
     uint64_t expiry_ms = request->has_expiry ? request->expiry_ms : shown->expiry_ms;
     if (request->claims && (shown->marks & VERSION_STALE) != 0 && !win_sent)
         request->won = true;
-    if (!win_sent && read_is_recache_due(request, expiry_ms, write->present.now_ms))
+    uint64_t judged_ms = request->recache_first ? shown->expiry_ms : expiry_ms;
+    if (!win_sent && read_is_recache_due(request, judged_ms, write->present.now_ms))
         request->won = true;
     if (!request->has_expiry && !request->won)
         return keep_and_show(write, current);
@@ -430,6 +432,22 @@ static void begin_attempt(struct write *write)
     arena_reset(&write->coordinator->scratch);
 }
 
+/* memcached changes these items in place: what is known of their use stays. */
+static bool keeps_use(const struct request *request)
+{
+    switch (request->kind) {
+    case REQUEST_GET:
+    case REQUEST_TOUCH:
+    case REQUEST_INCR:
+    case REQUEST_DECR:
+        return true;
+    case REQUEST_DELETE:
+        return request->invalidate;
+    default:
+        return false;
+    }
+}
+
 enum store_verdict write_apply(struct store_op *op, struct bytes current, struct store_draft *draft)
 {
     struct request *request = CONTAINER_OF(op, struct request, op);
@@ -449,6 +467,7 @@ enum store_verdict write_apply(struct store_op *op, struct bytes current, struct
         verdict = write_over_missing(&write);
     else
         verdict = write_over_shown(&write, current);
+    op->keeps_use = write.shown != NULL && keeps_use(request);
     blob_release(write.made);
     return verdict;
 }

@@ -122,15 +122,15 @@ static uint64_t recache_ttl_of(const struct task *task, struct instant now)
     return until_ms > now_ms ? (until_ms - now_ms) / 1000 : 0;
 }
 
-/* When both are given, the later of N and T on the line has the last word on an item that is made. */
-static bool vivifies_until_touch(const struct meta_flags *flags)
+/* memcached goes through a line's flags in their order: of two that touch on the same thing the place matters. */
+static bool comes_after(const struct meta_flags *flags, char letter, char other)
 {
-    bool touch_is_last = false;
+    bool after = false;
     for (unsigned i = 0; i < flags->count; i++) {
-        if (flags->list[i].letter == 'T' || flags->list[i].letter == 'N')
-            touch_is_last = flags->list[i].letter == 'T';
+        if (flags->list[i].letter == letter || flags->list[i].letter == other)
+            after = flags->list[i].letter == letter;
     }
-    return touch_is_last;
+    return after;
 }
 
 static void fill_read(struct task *task, struct request *request, struct instant now)
@@ -148,13 +148,14 @@ static void fill_read(struct task *task, struct request *request, struct instant
     request->peek = has_flag(command, 'u');
     if (has_flag(command, 'N')) {
         request->vivify = true;
-        request->vivify_expiry_ms = vivifies_until_touch(&command->meta)
+        request->vivify_expiry_ms = comes_after(&command->meta, 'T', 'N')
                                         ? request->expiry_ms
                                         : expiry_of(task, command->meta.vivify_exptime, now);
     }
     if (has_flag(command, 'R')) {
         request->recache = true;
         request->recache_ttl_s = recache_ttl_of(task, now);
+        request->recache_first = comes_after(&command->meta, 'T', 'R');
     }
 }
 

@@ -63,9 +63,9 @@ struct store_op {
     enum durability durability; /* update */
     bool peek;                  /* read: do not count as a use of the record */
     bool uses_reserve;          /* update: may use the reserved space (deletes, sweeps) */
-    bool keeps_use;             /* update: the new record is still the one that was read (touch, incr) */
-    bool is_use;                /* update: counts as a read of the record (get and touch) */
-    bool replaces_corrupt;      /* update: a record in the engine that fails its checksum counts as none */
+    bool keeps_use;        /* update: the new record is still the item that was read (touch, incr); apply may set it */
+    bool is_use;           /* update: counts as a read of the record (get and touch) */
+    bool replaces_corrupt; /* update: a record in the engine that fails its checksum counts as none */
     uint16_t partition;
     uint32_t hash;      /* hash_of_key(key) */
     struct bytes key;   /* the client's key, 1..250 bytes; empty for a record of the node itself */

@@ -159,8 +159,11 @@ class Generator:
                 continue
             if letter == b"O":
                 letter += self.random.choice([b"1", b"opaque", b"x" * 31])
-            elif letter in (b"T", b"R"):
+            elif letter == b"T":
                 letter += b"%d" % self.random.choice([0, 30, 1050, 2050, -1])
+            elif letter == b"R":
+                # Not a time that items are given: a second may pass between the two.
+                letter += b"%d" % self.random.choice([0, 500, 1500, 2500, -1])
             elif letter == b"N":
                 letter += b"%d" % self.random.choice([0, 1050, 2050])
             elif letter == b"F":
@@ -174,6 +177,9 @@ class Generator:
             elif letter == b"m":
                 letter = b"M" + self.random.choice([b"S", b"E", b"A", b"P", b"R", b"s", b"e", b"a", b"p", b"r", b"set"])
             flags.append(letter)
+        if b"I" in flags and b"I" in letters and b"F" in letters:
+            # ms I with a token that was never given: see docs/differences.md.
+            flags = [flag for flag in flags if not flag.startswith(b"C")]
         self.random.shuffle(flags)
         if b"t" in flags and any(flag[:1] in (b"T", b"N") for flag in flags):
             flags.remove(b"t")  # before T or N it is the old time in memcached: see docs/differences.md
