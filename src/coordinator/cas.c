@@ -23,7 +23,7 @@ static struct cas_verdict judge_past(struct coordinator *coordinator, const stru
      * joined again: it would bring back a pair of ours with an old counter, and our next dot would name a second value
      * [R1]. */
     known = known && context_contains(&object->context, &verdict.past);
-    coordinator_count(known ? &coordinator->counters.tokens_known : &coordinator->counters.tokens_unknown);
+    counter_increment(known ? &coordinator->counters.tokens_known : &coordinator->counters.tokens_unknown);
     if (!known)
         return verdict;
     if (object->live_count > 0 && covers_all_live(&verdict.past, object))

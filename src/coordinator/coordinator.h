@@ -12,6 +12,7 @@
 #ifndef COORDINATOR_COORDINATOR_H
 #define COORDINATOR_COORDINATOR_H
 
+#include "base/counter.h"
 #include "base/instant.h"
 #include "coordinator/request.h"
 #include "coordinator/token_table.h"
@@ -58,11 +59,5 @@ uint64_t coordinator_token(struct coordinator *coordinator, const struct request
 
 /* Reads the flush register that an earlier run left, synchronously; before the loops start. */
 void coordinator_load_flush(struct coordinator *coordinator, struct instant now);
-
-/* Adds one to a counter that only this thread writes. */
-static inline void coordinator_count(_Atomic uint64_t *counter)
-{
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
-}
 
 #endif

@@ -12,7 +12,7 @@ void read_count_versions(struct coordinator *coordinator, const struct request *
         return;
     uint32_t seen = request->version_count;
     uint32_t slot = seen < COORDINATOR_VERSIONS_SEEN ? seen : COORDINATOR_VERSIONS_SEEN - 1;
-    coordinator_count(&coordinator->counters.reads_by_versions[slot]);
+    counter_increment(&coordinator->counters.reads_by_versions[slot]);
 }
 
 static void fail_corrupt(struct request *request)

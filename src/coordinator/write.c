@@ -52,9 +52,9 @@ static enum store_verdict replace(struct write *write, const struct object *obje
 static void count_siblings(struct coordinator *coordinator, uint32_t before, uint32_t after)
 {
     if (after > 1 && after > before)
-        coordinator_count(&coordinator->counters.siblings_made);
+        counter_increment(&coordinator->counters.siblings_made);
     if (before > 1 && after == 1)
-        coordinator_count(&coordinator->counters.siblings_resolved);
+        counter_increment(&coordinator->counters.siblings_resolved);
 }
 
 /* The object as it is when the one version that the client saw has been taken out of the live ones; its dot stays
@@ -121,7 +121,7 @@ static enum store_verdict put(struct write *write, const struct version *fresh)
     if (request->bucket->reconcile == RECONCILE_LWW)
         object_keep_newest(&out);
     if (out.live_count > request->bucket->siblings_max && out.live_count > write->object.live_count) {
-        coordinator_count(&coordinator->counters.siblings_refused);
+        counter_increment(&coordinator->counters.siblings_refused);
         return keep(write, REQUEST_EXISTS); /* [R8] */
     }
     enum store_verdict verdict = replace(write, &out);

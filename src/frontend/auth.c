@@ -10,9 +10,9 @@ static bool verify(struct session *session, struct bytes user, struct bytes pass
 {
     const struct session_host *host = session->frontend->host;
     bool ok = host->verify(host->host, user, password);
-    count(&counters_of(session)->auth_cmds);
+    counter_increment(&counters_of(session)->auth_cmds);
     if (!ok)
-        count(&counters_of(session)->auth_errors);
+        counter_increment(&counters_of(session)->auth_errors);
     return ok;
 }
 
@@ -96,8 +96,8 @@ static bool verify_plain(struct session *session, struct bytes message)
 {
     const uint8_t *first = message.len == 0 ? NULL : memchr(message.at, 0, message.len);
     if (first == NULL) {
-        count(&counters_of(session)->auth_cmds);
-        count(&counters_of(session)->auth_errors);
+        counter_increment(&counters_of(session)->auth_cmds);
+        counter_increment(&counters_of(session)->auth_errors);
         return false;
     }
     struct bytes rest = bytes_after(message, (size_t)(first - message.at) + 1);
@@ -129,8 +129,8 @@ static void start(struct task *task)
     session->authenticated = false;
     session->sasl_started = is_plain(task->command.key);
     if (!session->sasl_started) {
-        count(&counters_of(session)->auth_cmds);
-        count(&counters_of(session)->auth_errors);
+        counter_increment(&counters_of(session)->auth_cmds);
+        counter_increment(&counters_of(session)->auth_errors);
         reply_binary_error(&session->out, &task->command, BINARY_AUTH_ERROR);
     } else if (task->value.len == 0) {
         /* PLAIN begins with the client: an empty challenge asks for its message. */
@@ -156,8 +156,8 @@ void auth_sasl(struct task *task)
     } else if (session->sasl_started) {
         answer_auth(task);
     } else {
-        count(&counters_of(session)->auth_cmds);
-        count(&counters_of(session)->auth_errors);
+        counter_increment(&counters_of(session)->auth_cmds);
+        counter_increment(&counters_of(session)->auth_errors);
         reply_binary_error(out, &task->command, BINARY_AUTH_ERROR);
     }
 }

@@ -6,20 +6,20 @@ static void count_get(struct task *task, const struct request *request)
     struct session_counters *counters = counters_of(task->session);
     bool hit = request->status == REQUEST_OK;
     if (request->expired)
-        count(&counters->get_expired);
+        counter_increment(&counters->get_expired);
     if (request->flushed)
-        count(&counters->get_flushed);
+        counter_increment(&counters->get_flushed);
     if (task->command.kind == COMMAND_META_DEBUG) {
-        count(&counters->cmd_meta);
+        counter_increment(&counters->cmd_meta);
         return;
     }
     /* A read that touches counts as a touch only. */
     bool touches = request->has_expiry;
-    count(touches ? &counters->cmd_touch : &counters->cmd_get);
+    counter_increment(touches ? &counters->cmd_touch : &counters->cmd_get);
     if (touches)
-        count(hit ? &counters->touch_hits : &counters->touch_misses);
+        counter_increment(hit ? &counters->touch_hits : &counters->touch_misses);
     else
-        count(hit ? &counters->get_hits : &counters->get_misses);
+        counter_increment(hit ? &counters->get_hits : &counters->get_misses);
     if (task->command.dialect != DIALECT_META && prefix_stats_is_on(task->session->frontend->prefixes))
         prefix_stats_get(task->session->frontend->prefixes, request_key(request), hit);
 }
@@ -28,29 +28,29 @@ static void count_store(struct task *task, const struct request *request)
 {
     struct session_counters *counters = counters_of(task->session);
     if (request->status == REQUEST_OK)
-        count(&counters->total_items);
+        counter_increment(&counters->total_items);
     else if (request->status == REQUEST_TOO_LARGE)
-        count(&counters->store_too_large);
+        counter_increment(&counters->store_too_large);
     else if (request->status == REQUEST_NO_MEMORY)
-        count(&counters->store_no_memory);
+        counter_increment(&counters->store_no_memory);
     if (request->kind != REQUEST_SET || !request->has_token)
         return;
     if (request->status == REQUEST_OK)
-        count(&counters->cas_hits);
+        counter_increment(&counters->cas_hits);
     else if (request->status == REQUEST_EXISTS)
-        count(&counters->cas_badval);
+        counter_increment(&counters->cas_badval);
     else if (request->status == REQUEST_MISS)
-        count(&counters->cas_misses);
+        counter_increment(&counters->cas_misses);
 }
 
 static void count_delete(struct task *task, const struct request *request)
 {
     struct session_counters *counters = counters_of(task->session);
     if (request->status == REQUEST_OK && !request->invalidate)
-        count(&counters->delete_hits);
+        counter_increment(&counters->delete_hits);
     else if (request->status == REQUEST_MISS
              || (request->status == REQUEST_EXISTS && task->command.dialect == DIALECT_META))
-        count(&counters->delete_misses);
+        counter_increment(&counters->delete_misses);
 }
 
 static void count_delta(struct task *task, const struct request *request)
@@ -58,16 +58,16 @@ static void count_delta(struct task *task, const struct request *request)
     struct session_counters *counters = counters_of(task->session);
     bool incr = request->kind == REQUEST_INCR;
     if (request->status == REQUEST_OK && !request->created)
-        count(incr ? &counters->incr_hits : &counters->decr_hits);
+        counter_increment(incr ? &counters->incr_hits : &counters->decr_hits);
     else if (request->status == REQUEST_MISS)
-        count(incr ? &counters->incr_misses : &counters->decr_misses);
+        counter_increment(incr ? &counters->incr_misses : &counters->decr_misses);
 }
 
 static void count_touch(struct task *task, const struct request *request)
 {
     struct session_counters *counters = counters_of(task->session);
-    count(&counters->cmd_touch);
-    count(request->status == REQUEST_OK ? &counters->touch_hits : &counters->touch_misses);
+    counter_increment(&counters->cmd_touch);
+    counter_increment(request->status == REQUEST_OK ? &counters->touch_hits : &counters->touch_misses);
 }
 
 void count_outcome(struct task *task, const struct request *request)
@@ -87,7 +87,7 @@ void count_outcome(struct task *task, const struct request *request)
         count_touch(task, request);
         break;
     case REQUEST_FLUSH:
-        count(&counters_of(task->session)->cmd_flush);
+        counter_increment(&counters_of(task->session)->cmd_flush);
         break;
     default:
         count_store(task, request);

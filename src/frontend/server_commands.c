@@ -49,7 +49,7 @@ static void refuse_flush(struct task *task)
         reply_binary_error(&task->session->out, &task->command, BINARY_AUTH_ERROR);
         return;
     }
-    count(&counters_of(task->session)->cmd_flush);
+    counter_increment(&counters_of(task->session)->cmd_flush);
     answer_line(task, "CLIENT_ERROR flush_all not allowed");
 }
 

@@ -275,7 +275,7 @@ static enum session_verdict run(struct session *session, struct instant now, str
             continue;
         }
         if (commands >= settings->requests_per_event && cursor->left.len > 0) {
-            count(&counters_of(session)->conn_yields);
+            counter_increment(&counters_of(session)->conn_yields);
             return SESSION_YIELD;
         }
         enum take taken = take(session, now, cursor);

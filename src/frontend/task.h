@@ -7,6 +7,7 @@
 #define FRONTEND_TASK_H
 
 #include "base/check.h"
+#include "base/counter.h"
 #include "base/list.h"
 #include "base/queue.h"
 #include "frontend/input.h"
@@ -55,12 +56,6 @@ struct session_work {
 static inline struct session_counters *counters_of(struct session *session)
 {
     return &session->frontend->counters;
-}
-
-/* One thread writes a counter, so no locked add is needed. */
-static inline void count(_Atomic uint64_t *counter)
-{
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
 static inline const struct session_settings *settings_of(const struct session *session)

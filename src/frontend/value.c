@@ -31,7 +31,7 @@ static void refuse(struct task *task, enum protocol_error error)
 static void refuse_too_large(struct task *task)
 {
     if (task->command.dialect != DIALECT_BINARY)
-        count(&counters_of(task->session)->store_too_large);
+        counter_increment(&counters_of(task->session)->store_too_large);
     refuse(task, is_sasl(&task->command) ? ERROR_NO_MEMORY : ERROR_TOO_LARGE);
 }
 
@@ -42,7 +42,7 @@ static void take_block(struct task *task, const uint8_t *block)
     task->value = bytes_of(block, len);
     if (is_sasl(&task->command))
         return;
-    count(&counters_of(task->session)->cmd_set);
+    counter_increment(&counters_of(task->session)->cmd_set);
     if (trailer_len(&task->command) == 2 && (block[len] != '\r' || block[len + 1] != '\n'))
         task->refused = ERROR_BAD_CHUNK;
 }
@@ -70,7 +70,7 @@ bool value_begin(struct task *task, struct input_cursor *cursor)
     }
     task->value_memory = malloc(whole);
     if (task->value_memory == NULL) {
-        count(&counters_of(task->session)->store_no_memory);
+        counter_increment(&counters_of(task->session)->store_no_memory);
         refuse(task, ERROR_NO_MEMORY);
         return true;
     }

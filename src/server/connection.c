@@ -190,7 +190,7 @@ static void on_readable(struct connection *connection)
     ssize_t got = recv(connection->fd, at, room, 0);
     if (got > 0) {
         touch(connection);
-        loop_count(&loop->counters.bytes_read, (uint64_t)got);
+        counter_add(&loop->counters.bytes_read, (uint64_t)got);
         struct instant now = loop_now(loop);
         obey(connection, is_value ? session_filled(session, now, (size_t)got)
                                   : session_feed(session, now, bytes_of(at, (size_t)got)));
@@ -260,7 +260,7 @@ void connection_flush(struct connection *connection)
             watch_also(connection, EV_WRITE);
             return;
         }
-        loop_count(&connection->loop->counters.bytes_written, (uint64_t)sent);
+        counter_add(&connection->loop->counters.bytes_written, (uint64_t)sent);
         chain_consume(out, (size_t)sent);
     }
     /* A session that had paused because its replies piled up goes on in the next turn. */

@@ -65,7 +65,7 @@ static void on_idle_check(int fd, short what, void *context)
         uint32_t active_s = atomic_load_explicit(&connection->active_s, memory_order_relaxed);
         if (connection->fd < 0 || now_s - active_s <= loop->idle_timeout_s)
             continue;
-        loop_count(&loop->counters.idle_kicks, 1);
+        counter_add(&loop->counters.idle_kicks, 1);
         connection_close(connection);
     }
 }

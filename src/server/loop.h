@@ -5,6 +5,7 @@
 #ifndef SERVER_LOOP_H
 #define SERVER_LOOP_H
 
+#include "base/counter.h"
 #include "base/list.h"
 #include "base/queue.h"
 #include "frontend/session.h"
@@ -90,11 +91,6 @@ struct instant loop_read_clock(struct loop *loop);
 static inline struct instant loop_now(struct loop *loop)
 {
     return loop->now_is_known ? loop->now : loop_read_clock(loop);
-}
-
-static inline void loop_count(_Atomic uint64_t *counter, uint64_t amount)
-{
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + amount, memory_order_relaxed);
 }
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef STORAGE_INSIDE_H
 #define STORAGE_INSIDE_H
 
+#include "base/counter.h"
 #include "storage/buffer.h"
 #include "storage/checkpoint.h"
 #include "storage/log.h"
@@ -71,11 +72,6 @@ static inline uint32_t seconds_of(struct instant now)
     return (uint32_t)(now.mono_ns / 1000000000U);
 }
 
-/* For counters with one writer. */
-static inline void counter_add(_Atomic uint64_t *counter, uint64_t n)
-{
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
-}
 /* For counters with many. */
 static inline void counter_add_shared(_Atomic uint64_t *counter, uint64_t n)
 {
