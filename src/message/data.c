@@ -1,0 +1,205 @@
+#include "message/data.h"
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "message/fields.h"
+#include "ring/bucket.h"
+#include "version/record.h"
+
+/* Bits of the second byte of a head: what is yes or no in a message. */
+enum {
+    GREETING_IS_REPLY = 0x01,
+    READ_HAS_FINGERPRINT = 0x01,
+    READ_PEEK = 0x02,
+    READ_REPLY_FETCHED_BEFORE = 0x01,
+    WRITE_IS_REPAIR = 0x01,
+    WRITE_KEEPS_USE = 0x02
+};
+
+enum { TIME_BYTES = 8, REGISTERS_BYTES = 3 * TIME_BYTES };
+
+static uint8_t bit_if(bool claim, uint8_t bit)
+{
+    return claim ? bit : 0;
+}
+
+static struct bytes no_tail(void)
+{
+    return bytes_of(NULL, 0);
+}
+
+static uint8_t *write_registers(uint8_t *at, const struct flush_registers *flush)
+{
+    at = wire_write_u64(at, flush->flushed);
+    at = wire_write_u64(at, flush->pending);
+    return wire_write_u64(at, flush->issued);
+}
+
+static struct flush_registers read_registers(struct wire_reader *reader)
+{
+    struct flush_registers flush;
+    flush.flushed = wire_read_u64(reader);
+    flush.pending = wire_read_u64(reader);
+    flush.issued = wire_read_u64(reader);
+    return flush;
+}
+
+void message_write_greeting(struct chain *out, const struct message_greeting *m)
+{
+    uint8_t *at = frame_begin(out, MESSAGE_GREETING, 1 + WIRE_VARINT_MAX + 8 + TIME_BYTES + REGISTERS_BYTES);
+    at = wire_write_u8(at, bit_if(m->is_reply, GREETING_IS_REPLY));
+    at = wire_write_varint(at, m->epoch);
+    at = wire_write_u64(at, m->cluster);
+    at = wire_write_u64(at, m->clock);
+    frame_end(out, write_registers(at, &m->flush), NULL, no_tail());
+}
+
+bool message_read_greeting(const struct frame *frame, struct message_greeting *m)
+{
+    struct wire_reader reader = fields_of(frame, MESSAGE_GREETING);
+    m->is_reply = fields_bits(&reader, GREETING_IS_REPLY) != 0;
+    m->epoch = wire_read_varint(&reader);
+    m->cluster = wire_read_u64(&reader);
+    m->clock = wire_read_u64(&reader);
+    m->flush = read_registers(&reader);
+    return fields_end_all(&reader, frame);
+}
+
+void message_write_read(struct chain *out, const struct message_read *m)
+{
+    CHECK(m->key.len >= 1 && m->key.len <= MESSAGE_KEY_MAX);
+    uint8_t *at = frame_begin(out, MESSAGE_READ, 1 + 3 * WIRE_VARINT_MAX + 8 + m->key.len);
+    at = wire_write_u8(at, bit_if(m->has_fingerprint, READ_HAS_FINGERPRINT) | bit_if(m->peek, READ_PEEK));
+    at = wire_write_varint(at, m->id);
+    at = wire_write_varint(at, m->epoch);
+    at = wire_write_varint(at, m->partition);
+    if (m->has_fingerprint)
+        at = wire_write_u64(at, m->fingerprint);
+    frame_end(out, wire_write_bytes(at, m->key), NULL, no_tail());
+}
+
+bool message_read_read(const struct frame *frame, struct message_read *m)
+{
+    struct wire_reader reader = fields_of(frame, MESSAGE_READ);
+    uint8_t bits = fields_bits(&reader, READ_HAS_FINGERPRINT | READ_PEEK);
+    m->has_fingerprint = (bits & READ_HAS_FINGERPRINT) != 0;
+    m->peek = (bits & READ_PEEK) != 0;
+    m->id = wire_read_varint(&reader);
+    m->epoch = wire_read_varint(&reader);
+    m->partition = (uint16_t)fields_number(&reader, UINT16_MAX);
+    m->fingerprint = m->has_fingerprint ? wire_read_u64(&reader) : 0;
+    m->key = fields_rest(&reader, MESSAGE_KEY_MAX);
+    if (!fields_end_all(&reader, frame))
+        return false;
+    m->hash = hash_of_key(m->key);
+    return true;
+}
+
+void message_write_read_reply(struct chain *out, const struct message_read_reply *m, struct blob *blob)
+{
+    CHECK(m->status < MESSAGE_STATUSES && (m->status == MESSAGE_OK) == (m->record.len != 0));
+    uint8_t *at = frame_begin(out, MESSAGE_READ_REPLY, 2 + 3 * WIRE_VARINT_MAX);
+    at = wire_write_u8(at, bit_if(m->fetched_before, READ_REPLY_FETCHED_BEFORE));
+    at = wire_write_u8(at, (uint8_t)m->status);
+    at = wire_write_varint(at, m->id);
+    at = wire_write_varint(at, m->epoch);
+    at = wire_write_varint(at, m->idle_s);
+    frame_end(out, at, blob, m->record);
+}
+
+bool message_read_read_reply(const struct frame *frame, struct message_read_reply *m)
+{
+    struct wire_reader reader = fields_of(frame, MESSAGE_READ_REPLY);
+    m->fetched_before = fields_bits(&reader, READ_REPLY_FETCHED_BEFORE) != 0;
+    m->status = (enum message_status)fields_small(&reader, MESSAGE_STATUSES - 1);
+    m->id = wire_read_varint(&reader);
+    m->epoch = wire_read_varint(&reader);
+    m->idle_s = (uint32_t)fields_number(&reader, UINT32_MAX);
+    m->record = frame->tail;
+    if (m->status != MESSAGE_OK)
+        return fields_end_all(&reader, frame);
+    return fields_end(&reader) && record_verify(m->record) == RECORD_OK;
+}
+
+void message_write_write(struct chain *out, const struct message_write *m, struct blob *blob)
+{
+    CHECK(m->key.len >= 1 && m->key.len <= MESSAGE_KEY_MAX && m->durability <= DURABILITY_SYNCED && m->record.len > 0);
+    uint8_t *at = frame_begin(out, MESSAGE_WRITE, 2 + 3 * WIRE_VARINT_MAX + m->key.len);
+    at = wire_write_u8(at, bit_if(m->is_repair, WRITE_IS_REPAIR) | bit_if(m->keeps_use, WRITE_KEEPS_USE));
+    at = wire_write_u8(at, m->durability);
+    at = wire_write_varint(at, m->id);
+    at = wire_write_varint(at, m->epoch);
+    at = wire_write_varint(at, m->partition);
+    frame_end(out, wire_write_bytes(at, m->key), blob, m->record);
+}
+
+bool message_read_write(const struct frame *frame, struct message_write *m)
+{
+    struct wire_reader reader = fields_of(frame, MESSAGE_WRITE);
+    uint8_t bits = fields_bits(&reader, WRITE_IS_REPAIR | WRITE_KEEPS_USE);
+    m->is_repair = (bits & WRITE_IS_REPAIR) != 0;
+    m->keeps_use = (bits & WRITE_KEEPS_USE) != 0;
+    m->durability = fields_small(&reader, DURABILITY_SYNCED);
+    m->id = wire_read_varint(&reader);
+    m->epoch = wire_read_varint(&reader);
+    m->partition = (uint16_t)fields_number(&reader, UINT16_MAX);
+    m->key = fields_rest(&reader, MESSAGE_KEY_MAX);
+    m->record = frame->tail;
+    if (!fields_end(&reader) || record_verify(m->record) != RECORD_OK)
+        return false;
+    m->hash = hash_of_key(m->key);
+    return true;
+}
+
+void message_write_write_reply(struct chain *out, const struct message_write_reply *m)
+{
+    CHECK(m->status < MESSAGE_STATUSES);
+    uint8_t *at = frame_begin(out, MESSAGE_WRITE_REPLY, 1 + 3 * WIRE_VARINT_MAX);
+    at = wire_write_u8(at, (uint8_t)m->status);
+    at = wire_write_varint(at, m->id);
+    at = wire_write_varint(at, m->epoch);
+    frame_end(out, wire_write_varint(at, m->winner), NULL, no_tail());
+}
+
+bool message_read_write_reply(const struct frame *frame, struct message_write_reply *m)
+{
+    struct wire_reader reader = fields_of(frame, MESSAGE_WRITE_REPLY);
+    m->status = (enum message_status)fields_small(&reader, MESSAGE_STATUSES - 1);
+    m->id = wire_read_varint(&reader);
+    m->epoch = wire_read_varint(&reader);
+    m->winner = wire_read_varint(&reader);
+    return fields_end_all(&reader, frame);
+}
+
+void message_write_flush(struct chain *out, const struct message_flush *m)
+{
+    uint8_t *at = frame_begin(out, MESSAGE_FLUSH, WIRE_VARINT_MAX + REGISTERS_BYTES);
+    at = wire_write_varint(at, m->id);
+    frame_end(out, write_registers(at, &m->registers), NULL, no_tail());
+}
+
+bool message_read_flush(const struct frame *frame, struct message_flush *m)
+{
+    struct wire_reader reader = fields_of(frame, MESSAGE_FLUSH);
+    m->id = wire_read_varint(&reader);
+    m->registers = read_registers(&reader);
+    return fields_end_all(&reader, frame);
+}
+
+void message_write_flush_reply(struct chain *out, const struct message_flush_reply *m)
+{
+    CHECK(m->status < MESSAGE_STATUSES);
+    uint8_t *at = frame_begin(out, MESSAGE_FLUSH_REPLY, 1 + WIRE_VARINT_MAX + TIME_BYTES);
+    at = wire_write_u8(at, (uint8_t)m->status);
+    at = wire_write_varint(at, m->id);
+    frame_end(out, wire_write_u64(at, m->clock), NULL, no_tail());
+}
+
+bool message_read_flush_reply(const struct frame *frame, struct message_flush_reply *m)
+{
+    struct wire_reader reader = fields_of(frame, MESSAGE_FLUSH_REPLY);
+    m->status = (enum message_status)fields_small(&reader, MESSAGE_STATUSES - 1);
+    m->id = wire_read_varint(&reader);
+    m->clock = wire_read_u64(&reader);
+    return fields_end_all(&reader, frame);
+}
