@@ -41,39 +41,56 @@ def machine_busy_seconds():
     return (user + nice + system + interrupts + soft + stolen) / TICKS_PER_SECOND
 
 
+def is_redis_command(command):
+    return os.path.basename(shlex.split(command)[0]) in REDIS_PROGRAMS
+
+
 class Server:
+    """One process, or several that serve together (a ring, a proxy and its backends): then clients talk to the first
+    and CPU time, memory and files are those of all."""
+
     def __init__(self, text, keep=False):
-        self.name, equals, self.command = text.partition("=")
-        if not equals or not self.name or "{port}" not in self.command:
-            raise Failed(f"'{text}' is not of the form NAME=COMMAND with {{port}} in the command")
+        self.name, equals, commands = text.partition("=")
+        self.commands = [command.strip() for command in re.split(r"\s\+\+\s", commands)]
+        if not equals or not self.name or "{port}" not in self.commands[0]:
+            raise Failed(f"'{text}' is not of the form NAME=COMMAND with {{port}} in the (first) command")
         self.keep = keep
-        program = os.path.basename(shlex.split(self.command)[0])
-        self.is_redis = program in REDIS_PROGRAMS
-        self.process = None
+        self.is_redis = is_redis_command(self.commands[0])
+        self.processes = []
+
+    def words_of(self, command):
+        """The command with {port}, {port:NAME} and {dir} filled in; a NAME means the same port in all commands."""
+        words = shlex.split(command)
+        if os.path.exists(words[0]):
+            words[0] = os.path.abspath(words[0])
+        filled = []
+        for word in words:
+            word = re.sub(r"\{port(?::\w+)?\}", lambda match: str(self.ports.setdefault(match[0], free_port())), word)
+            filled.append(word.replace("{dir}", self.directory))
+        return filled
 
     def start(self, cpu=None):
         self.directory = tempfile.mkdtemp(prefix=f"ringcached-bench-{re.sub('[^a-zA-Z0-9]', '-', self.name)}-")
         self.port = free_port()
-        words = shlex.split(self.command)
-        if os.path.exists(words[0]):
-            words[0] = os.path.abspath(words[0])
-        command = [word.replace("{port}", str(self.port)).replace("{dir}", self.directory) for word in words]
-        if cpu is not None:
-            command = ["taskset", "-c", str(cpu)] + command
+        self.ports = {"{port}": self.port}
         self.log_path = os.path.join(self.directory, "bench-server.log")
+        pinned = [] if cpu is None else ["taskset", "-c", str(cpu)]
+        # The first one may need the others (a proxy its backends), so it is started last.
         with open(self.log_path, "wb") as log:
-            try:
-                self.process = subprocess.Popen(command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log,
-                                                stderr=log)
-            except OSError as error:
-                raise Failed(f"{self.name}: cannot run {command[0]}: {error.strerror}")
+            for command in reversed(self.commands):
+                self.processes.insert(0, self.begin(pinned + self.words_of(command), log))
         self.wait_until_it_listens()
+
+    def begin(self, command, log):
+        try:
+            return subprocess.Popen(command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        except OSError as error:
+            raise Failed(f"{self.name}: cannot run {command[0]}: {error.strerror}")
 
     def wait_until_it_listens(self):
         give_up = time.monotonic() + START_SECONDS_MAX
         while time.monotonic() < give_up:
-            if self.process.poll() is not None:
-                raise Failed(f"{self.name} stopped at once:\n{self.log_tail()}")
+            self.check_alive()
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
                 return
@@ -86,18 +103,25 @@ class Server:
             return log.read()[-2000:]
 
     def check_alive(self):
-        if self.process.poll() is not None:
-            raise Failed(f"{self.name} died (status {self.process.returncode}):\n{self.log_tail()}")
+        for process in self.processes:
+            if process.poll() is not None:
+                raise Failed(f"{self.name} died (status {process.returncode}):\n{self.log_tail()}")
 
     def cpu_seconds(self):
-        """User and system time of all its threads; the kernel keeps it in ticks, for threads that ended too."""
-        with open(f"/proc/{self.process.pid}/stat") as stat:
-            fields = stat.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+        """User and system time of all threads; the kernel keeps it in ticks, for threads that ended too."""
+        ticks = 0
+        for process in self.processes:
+            with open(f"/proc/{process.pid}/stat") as stat:
+                fields = stat.read().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / TICKS_PER_SECOND
 
     def resident_kib(self):
-        with open(f"/proc/{self.process.pid}/status") as status:
-            return int(re.search(r"^VmRSS:\s+(\d+)", status.read(), re.M).group(1))
+        total = 0
+        for process in self.processes:
+            with open(f"/proc/{process.pid}/status") as status:
+                total += int(re.search(r"^VmRSS:\s+(\d+)", status.read(), re.M).group(1))
+        return total
 
     def file_bytes(self):
         """What its files take on the disk: blocks in use, not the nominal size of files with holes."""
@@ -110,16 +134,19 @@ class Server:
         return total
 
     def stop(self):
-        """Ends the process as its operator would; the directory stays until remove()."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(STOP_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            print(f"{self.name} ignored SIGTERM for {STOP_SECONDS_MAX} s and was killed", file=sys.stderr)
-            self.process.kill()
-            self.process.wait()
+        """Ends the processes as their operator would; the directory stays until remove()."""
+        running = [process for process in self.processes if process.poll() is None]
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        give_up = time.monotonic() + STOP_SECONDS_MAX
+        for process in running:
+            try:
+                process.wait(max(0.1, give_up - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                print(f"{self.name} ignored SIGTERM for {STOP_SECONDS_MAX} s and was killed", file=sys.stderr)
+                process.kill()
+                process.wait()
+        self.processes = []
 
     def remove(self):
         self.stop()
