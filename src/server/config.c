@@ -1,6 +1,8 @@
 #include "server/config.h"
 
 #include "base/check.h"
+#include "membership/membership.h"
+#include "server/address.h"
 #include "server/options.h"
 
 #include <stdarg.h>
@@ -97,9 +99,63 @@ static bool finish_sizes(struct config *config, char *error)
         return refuse(error, "max-object-bytes: at least max-item-size");
     if (config->partitions != 0 && (config->partitions & (config->partitions - 1)) != 0)
         return refuse(error, "partitions: a power of two from 1 to 65536");
-    if (config->node != NULL
-        && (strlen(config->node) > RING_NAME_MAX || config->node[strcspn(config->node, " \t\r\n")] != '\0'))
-        return refuse(error, "node: a name of at most %d bytes without spaces", RING_NAME_MAX);
+    return true;
+}
+
+/* A name that goes into messages and lists. */
+static bool check_name(const char *option, const char *name, char *error)
+{
+    if (name != NULL && (strlen(name) > RING_NAME_MAX || name[strcspn(name, " \t\r\n")] != '\0'))
+        return refuse(error, "%s: a name of at most %d bytes without spaces", option, RING_NAME_MAX);
+    return true;
+}
+
+static bool check_seeds(const struct config *config, char *error)
+{
+    if (config->seeds == NULL)
+        return true;
+    char *list = strdup(config->seeds), *rest = NULL;
+    unsigned count = 0;
+    bool good = true;
+    CHECK_MEMORY(list);
+    for (char *one = strtok_r(list, ";,", &rest); good && one != NULL; one = strtok_r(NULL, ";,", &rest)) {
+        struct address address;
+        good = address_split(one, &address) && address.host[0] != '\0' && address.port != 0;
+        if (!good)
+            refuse(error, "seeds: \"%.100s\" is not an address; accepted: host:port, [IPv6]:port, at most %d bytes",
+                   one, RING_ADDRESS_MAX);
+        count++;
+    }
+    free(list);
+    if (good && (count == 0 || count > MEMBERSHIP_SEEDS_MAX))
+        return refuse(error, "seeds: 1 to %d addresses", MEMBERSHIP_SEEDS_MAX);
+    return good;
+}
+
+static bool finish_ring(struct config *config, char *error)
+{
+    struct address peer;
+    if (!check_name("node", config->node, error) || !check_name("cluster", config->cluster, error)
+        || !check_name("rack", config->rack, error) || !check_name("datacenter", config->datacenter, error))
+        return false;
+    if (!config_has_peers(config))
+        return true;
+    if (config->peer != NULL && !address_split(config->peer, &peer))
+        return refuse(error,
+                      "peer: \"%.100s\" is not an address; accepted: host:port, [IPv6]:port, *:port, at most %d bytes",
+                      config->peer, RING_ADDRESS_MAX);
+    if (!check_seeds(config, error))
+        return false;
+    if (config->engine == STORE_IN_MEMORY)
+        return refuse(error, "engine memory evicts, which other nodes cannot know: drop --peer and --seeds, or say "
+                             "--engine lmdb");
+    if (config->peer == NULL && config->unix_socket != NULL)
+        return refuse(error, "seeds: with a --unix-socket there is no port to count the peer port from: name --peer "
+                             "host:port");
+    if (config->peer == NULL && config->port > 65535 - PEER_PORT_ABOVE)
+        return refuse(error, "seeds: the port is too high to count the peer port from: name --peer host:port");
+    if (config->node == NULL && config->port == PORT_FREE)
+        return refuse(error, "port -1 leaves nothing to name a member of a ring by: say --node name");
     return true;
 }
 
@@ -133,7 +189,7 @@ static void fill_data(struct config *config)
 bool config_finish(struct config *config, char *error)
 {
     if (!finish_dialects(config, error) || !finish_ports(config, error) || !finish_sizes(config, error)
-        || !fill_quorums(config, error))
+        || !finish_ring(config, error) || !fill_quorums(config, error))
         return false;
     fill_data(config);
     return true;
@@ -141,7 +197,8 @@ bool config_finish(struct config *config, char *error)
 
 void config_make_absolute(struct config *config)
 {
-    char **paths[] = {&config->data, &config->config_file, &config->unix_socket, &config->pid_file, &config->auth_file};
+    char **paths[] = {&config->data,     &config->config_file, &config->unix_socket,
+                      &config->pid_file, &config->auth_file,   &config->secret_file};
     char *here = getcwd(NULL, 0);
     for (size_t i = 0; here != NULL && i < sizeof(paths) / sizeof(paths[0]); i++) {
         char *joined = NULL;

@@ -14,6 +14,7 @@ enum {
     CONFIG_ERROR_MAX = 512, /* bytes of an error text */
     PORT_FREE = -1,         /* -p -1: the system chooses */
     THREADS_MAX = 256,
+    PEER_PORT_ABOVE = 1000,  /* the clients' port, where --peer does not say */
     VALUE_MAX_MB_LIMIT = 128 /* -I */
 };
 
@@ -41,8 +42,8 @@ struct config {
     bool shutdown_enabled, daemon, core_dumps, lock_memory, evictions_disabled;
     bool cas_disabled, flush_disabled, sasl, tls;
     enum session_dialects dialects;
-    bool port_given, dialects_given; /* on the command line or in the file */
-    bool listen_from_file;           /* the command line's first -l replaces it */
+    bool port_given, dialects_given;        /* on the command line or in the file */
+    bool listen_from_file, seeds_from_file; /* the command line's first -l or --seeds replaces them */
 
     /* Suboptions of -o that mean something here. */
     bool connections_wait; /* no_maxconns_fast: beyond the limit stop accepting instead of refusing */
@@ -56,12 +57,24 @@ struct config {
     uint64_t dirty_bytes, log_bytes, log_segment_bytes, checkpoint_bytes, checkpoint_age_ms;
     uint64_t grace_ms, object_max, out_bytes_max, tokens_max;
 
+    /* The ring. */
+    char *peer, *seeds, *secret_file, *rack, *datacenter;
+    uint64_t weight, read_all_share; /* thousandths */
+    uint64_t request_timeout_ms, peer_queue_bytes;
+
     /* [ring] */
-    uint64_t copies, partitions;
+    char *cluster;
+    uint64_t copies, partitions, strategy, tokens;
     struct bucket_table buckets;
 
     char *ignored; /* flags that were accepted and mean nothing here, for the notice; NULL: none */
 };
+
+/* Does the node talk to others? Else it is a ring of one without a peer port. */
+static inline bool config_has_peers(const struct config *config)
+{
+    return config->peer != NULL || config->seeds != NULL;
+}
 
 /* The defaults of the options table. Close with config_close. */
 void config_init(struct config *config);

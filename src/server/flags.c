@@ -57,6 +57,19 @@ static void name_of(const struct option_spec *option, char *text, size_t room)
         snprintf(text, room, "--%s", option->name);
 }
 
+/* What the command line says replaces the file's list instead of adding to it. */
+static void forget_list_of_file(struct config *config, const struct option_spec *option)
+{
+    bool is_listen = option->flag == 'l';
+    bool *from_file = is_listen ? &config->listen_from_file : &config->seeds_from_file;
+    char **list = is_listen ? &config->listen : &config->seeds;
+    if (!*from_file)
+        return;
+    free(*list);
+    *list = NULL;
+    *from_file = false;
+}
+
 static bool apply(struct config *config, const struct option_spec *option, const char *value, char *error)
 {
     char name[80], what[CONFIG_ERROR_MAX];
@@ -67,12 +80,8 @@ static bool apply(struct config *config, const struct option_spec *option, const
         config_ignore(config, name);
         return true;
     }
-    /* What the command line says replaces the file's list instead of adding to it. */
-    if (option->kind == OPTION_LIST && config->listen_from_file) {
-        free(config->listen);
-        config->listen = NULL;
-        config->listen_from_file = false;
-    }
+    if (option->kind == OPTION_LIST)
+        forget_list_of_file(config, option);
     if (!option_set(option, config, value, what)) {
         name_of(option, name, sizeof(name));
         snprintf(error, CONFIG_ERROR_MAX, "%s: %.400s", name, what);
@@ -136,6 +145,7 @@ bool config_read_arguments(struct config *config, int argc, char **argv, char *e
     if (config->config_file != NULL && !config_read_file(config, config->config_file, error))
         return false;
     config->listen_from_file = config->listen != NULL;
+    config->seeds_from_file = config->seeds != NULL;
     uint64_t verbosity = config->verbosity;
     config->verbosity = 0;
     if (!walk(config, argc, argv, error, apply))

@@ -133,6 +133,37 @@ static bool set_number(const struct option_spec *option, void *base, const char 
     return true;
 }
 
+static bool read_thousandths(const char *text, uint64_t *value)
+{
+    size_t whole_len = strspn(text, "0123456789");
+    uint64_t whole, part = 0;
+    if (!decimal_read(bytes_of(text, whole_len), &whole) || whole > UINT64_MAX / 2000)
+        return false;
+    if (text[whole_len] != '\0') {
+        const char *decimals = text + whole_len + 1;
+        size_t len = strspn(decimals, "0123456789");
+        if (text[whole_len] != '.' || len == 0 || len > 3 || decimals[len] != '\0'
+            || !decimal_read(bytes_of(decimals, len), &part))
+            return false;
+        part *= len == 1 ? 100 : len == 2 ? 10 : 1;
+    }
+    *value = whole * 1000 + part;
+    return true;
+}
+
+static bool set_decimal(const struct option_spec *option, void *base, const char *text, char *error)
+{
+    uint64_t value;
+    if (!read_thousandths(text, &value) || value < option->min || value > option->max) {
+        char accepted[96];
+        snprintf(accepted, sizeof(accepted), "a number from %g to %g with up to three decimals",
+                 (double)option->min / 1000, (double)option->max / 1000);
+        return complain(error, text, accepted);
+    }
+    store_number(option, base, value);
+    return true;
+}
+
 static bool set_signed(const struct option_spec *option, void *base, const char *text, char *error)
 {
     int64_t value;
@@ -243,6 +274,8 @@ bool option_set(const struct option_spec *option, void *base, const char *value,
     case OPTION_SIZE:
     case OPTION_TIME:
         return set_number(option, base, value, error);
+    case OPTION_DECIMAL:
+        return set_decimal(option, base, value, error);
     case OPTION_SIGNED:
         return set_signed(option, base, value, error);
     case OPTION_OCTAL:

@@ -15,6 +15,7 @@ enum option_kind {
     OPTION_OCTAL,    /* uint64_t */
     OPTION_SIZE,     /* uint64_t bytes with suffix k, m, g or t */
     OPTION_TIME,     /* uint64_t milliseconds; ms, s (without suffix), m, h or d */
+    OPTION_DECIMAL,  /* uint64_t thousandths; up to three decimals, min and max in thousandths */
     OPTION_TEXT,     /* char *, malloc'd */
     OPTION_LIST,     /* char *, malloc'd; each mention adds behind a comma */
     OPTION_PREFIX,   /* a bucket's prefix and its length */

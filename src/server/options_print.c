@@ -149,11 +149,13 @@ void options_print_man(FILE *out, const char *version)
     fputs(".SH SIGNALS\n.TP\n.B SIGTERM, SIGINT, SIGUSR1\nStop: finish what is under way, checkpoint, close.\n"
           ".TP\n.B SIGHUP\nRead buckets, verbosity and the password file again.\n"
           ".SH FILES\n.TP\n.I DIR/identity\nFormat version and name of the node the directory belongs to.\n"
+          ".TP\n.I DIR/membership\nThe ring that the node belongs to.\n"
           ".TP\n.I DIR/lock\nKeeps a second process out.\n"
           ".TP\n.I DIR/data.mdb\nThe objects, as of the last checkpoint.\n"
           ".TP\n.I DIR/log/\nWhat has been written since.\n"
           ".SH ENVIRONMENT\n.TP\n.B STATE_DIRECTORY\nData directory when \\-\\-data is not given.\n"
           ".TP\n.B MEMCACHED_PORT_FILENAME\nFile to write the opened ports to.\n"
+          ".TP\n.B RINGCACHED_PORTS_FILENAME\nFile to write the ports for clients, peers and administrators to.\n"
           ".SH SEE ALSO\n.BR memcached (1)\n",
           out);
 }

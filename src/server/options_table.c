@@ -131,17 +131,54 @@ const struct option_spec OPTIONS[] = {
     {"max-tokens", 0, OPTION_NUMBER, SECTION_NODE, FIELD(tokens_max), .min = 1, .max = 1 << 24, .argument = "num",
      .fallback = "65536", .help = "Contexts of cas tokens that are remembered; an older token in a bucket with "
      "stale-cas = sibling gets EXISTS."},
+    {"peer", 0, OPTION_TEXT, SECTION_NODE, FIELD(peer), .argument = "host:port",
+     .help = "Where this node listens for other nodes, and what it tells them to dial; port 0: a free one, host *: all "
+     "addresses, under the host's name. Default with --seeds: the clients' address and port + 1000; else no such port is "
+     "opened, and the node is a ring of one."},
+    {"seeds", 0, OPTION_LIST, SECTION_NODE, FIELD(seeds), .argument = "host:port,...",
+     .help = "Peer addresses of nodes through which this one finds its ring; may be given several times. Nodes that all "
+     "name the same seeds found a ring together, once all of them are there; a new node joins the ring of its seeds. The "
+     "node's own address may be among them. Clients are served when the node has its ring."},
+    {"secret-file", 0, OPTION_TEXT, SECTION_NODE, FIELD(secret_file), .argument = "file",
+     .help = "Secret that all nodes of the ring share, the file's content without a last line end; who does not know it "
+     "is refused at the peer port. The file must not be readable by others. Default: none, the cluster's name must "
+     "agree."},
+    {"rack", 0, OPTION_TEXT, SECTION_NODE, FIELD(rack), .argument = "name",
+     .help = "Rack of this node: copies are spread over racks where there are enough of them."},
+    {"datacenter", 0, OPTION_TEXT, SECTION_NODE, FIELD(datacenter), .argument = "name",
+     .help = "Data centre of this node: copies are spread over data centres where there are enough of them."},
+    {"weight", 0, OPTION_DECIMAL, SECTION_NODE, FIELD(weight), .min = 100, .max = 100000, .argument = "num",
+     .fallback = "1", .help = "Share of the ring that this node takes, compared with an ordinary machine's 1."},
+    {"request-timeout", 0, OPTION_TIME, SECTION_NODE, FIELD(request_timeout_ms), .min = 10, .max = 60 * MINUTE,
+     .argument = "time", .fallback = "1s",
+     .help = "How long a request may wait for other nodes before its client is told SERVER_ERROR."},
+    {"read-all-share", 0, OPTION_DECIMAL, SECTION_NODE, FIELD(read_all_share), .min = 0, .max = 1000,
+     .argument = "share", .fallback = "0.01",
+     .help = "Share of the gets that ask all owners of a key instead of r, so that read repair sees the rest."},
+    {"peer-queue", 0, OPTION_SIZE, SECTION_NODE, FIELD(peer_queue_bytes), .min = 64 * KIB, .max = 2 * GIB,
+     .argument = "size", .fallback = "8m",
+     .help = "Bytes that may wait for one other node on one worker; beyond it that node counts as silent."},
     {"print-options", 0, OPTION_ACTION, SECTION_COMMAND, FIELD(action), .min = ACTION_PRINT_OPTIONS,
      .help = "Print this table as Markdown."},
     {"print-man", 0, OPTION_ACTION, SECTION_COMMAND, FIELD(action), .min = ACTION_PRINT_MAN,
      .help = "Print the man page."},
 
     /* The ring's. */
+    {"cluster", 0, OPTION_TEXT, SECTION_RING, FIELD(cluster), .argument = "name", .fallback = "ringcached",
+     .help = "Name of the ring; nodes that name another one are refused at the peer port."},
     {"n", 0, OPTION_NUMBER, SECTION_RING, FIELD(copies), .min = 1, .max = 7, .argument = "num", .fallback = "3",
-     .help = "Copies of each object; as many as there are members when these are fewer."},
+     .help = "Copies of each object; as many as there are members when these are fewer. Read once, when the ring is "
+     "founded."},
     {"partitions", 0, OPTION_NUMBER, SECTION_RING, FIELD(partitions), .min = 0, .max = 65536, .argument = "num",
      .fallback = "0", .help = "Partitions of the ring, a power of two; read once, when the ring is founded. 0: 1024, or "
      "what the data directory says."},
+
+    {"strategy", 0, OPTION_NUMBER, SECTION_RING, FIELD(strategy), .min = 1, .max = 3, .argument = "num",
+     .fallback = "3", .help = "How partitions are dealt out, by the numbers of Dynamo 6.2; read once, when the ring is "
+     "founded. 1: random tokens, 2: random tokens and equal partitions, 3: each node claims its share of equal "
+     "partitions."},
+    {"tokens", 0, OPTION_NUMBER, SECTION_RING, FIELD(tokens), .min = 1, .max = RING_TOKENS_MAX, .argument = "num",
+     .fallback = "64", .help = "Strategies 1 and 2: tokens of a node of weight 1; read once, when the ring is founded."},
 
     /* A bucket's. */
     {"prefix", 0, OPTION_PREFIX, SECTION_BUCKET, BUCKET_FIELD(prefix), .argument = "text",

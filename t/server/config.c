@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "server/address.h"
 #include "server/config.h"
 #include "server/listen.h"
 #include "server/options.h"
@@ -199,6 +200,101 @@ static void bad_command_lines_are_refused_with_what_would_be_accepted(void **sta
     assert_line_refused(f, "11211", "is not an option");
     assert_line_refused(f, "--reconcile lww", "is not an option"); /* a bucket's, in files only */
     assert_line_refused(f, "--config /tmp/ringcached-no-such-file", "No such file");
+}
+
+static void a_node_alone_has_no_peers_and_one_that_names_them_has(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(read_line(f, ""));
+    assert_false(config_has_peers(&f->config));
+    assert_string_equal(f->config.cluster, "ringcached");
+    assert_int_equal(f->config.weight, RING_WEIGHT_ONE);
+    assert_int_equal(f->config.request_timeout_ms, 1000);
+    assert_int_equal(f->config.strategy, RING_CLAIMED_PARTITIONS);
+    again(f);
+    assert_true(read_line(f,
+                          "--peer 10.0.0.1:12211 --seeds a:1,[::1]:2 --seeds b:3 --weight 2.5 --rack r1 --datacenter d "
+                          "--read-all-share 0.125 --peer-queue 1m --request-timeout 250ms --n 2 --strategy 1"));
+    assert_true(config_has_peers(&f->config));
+    assert_string_equal(f->config.seeds, "a:1,[::1]:2,b:3");
+    assert_int_equal(f->config.weight, 2500);
+    assert_int_equal(f->config.read_all_share, 125);
+    assert_int_equal(f->config.peer_queue_bytes, 1 << 20);
+    assert_int_equal(f->config.request_timeout_ms, 250);
+    assert_int_equal(f->config.strategy, RING_RANDOM_TOKENS);
+    again(f);
+    assert_true(read_line(f, "-p -1 --node a --peer 127.0.0.1:0"));
+}
+
+static void seeds_of_the_command_line_replace_the_files(void **state)
+{
+    struct fixture *f = *state;
+    char line[128];
+    static const char TEXT[] = "[node]\nseeds = a:1,b:2\nsecret-file = /etc/secret\n[ring]\ncluster = blue\n";
+    assert_true(read_text(f, TEXT, sizeof(TEXT) - 1));
+    assert_string_equal(f->config.seeds, "a:1,b:2");
+    assert_string_equal(f->config.cluster, "blue");
+    again(f);
+    snprintf(line, sizeof(line), "--config %s --seeds c:3", f->path);
+    assert_true(read_line(f, line));
+    assert_string_equal(f->config.seeds, "c:3");
+    assert_string_equal(f->config.secret_file, "/etc/secret");
+}
+
+static void bad_settings_of_the_ring_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    assert_line_refused(f, "--peer 10.0.0.1", "host:port");
+    assert_line_refused(f, "--peer ::1:2", "host:port");
+    assert_line_refused(f, "--peer a:65536", "host:port");
+    assert_line_refused(f, "--seeds a:1,b", "\"b\" is not an address");
+    assert_line_refused(f, "--seeds a:0", "\"a:0\" is not an address");
+    assert_line_refused(f, "--seeds ,", "1 to 32 addresses");
+    assert_line_refused(f, "--weight 0.09", "from 0.1 to 100");
+    assert_line_refused(f, "--weight 100.001", "from 0.1 to 100");
+    assert_line_refused(f, "--weight 1.2345", "three decimals");
+    assert_line_refused(f, "--weight 1.", "three decimals");
+    assert_line_refused(f, "--weight heavy", "three decimals");
+    assert_line_refused(f, "--strategy 4", "from 1 to 3");
+    assert_line_refused(f, "--tokens 0", "from 1 to 1024");
+    assert_line_refused(f, "--peer-queue 1k", "from 64k to 2g");
+    assert_line_refused(f, "--request-timeout 0", "from 10ms");
+    assert_line_refused(f, "--read-all-share 2", "from 0 to 1");
+    assert_line_refused(f, "--cluster 0123456789012345678901234567890123456789012345678901234567890123", "at most 63");
+    assert_line_refused(f, "--engine memory --seeds a:1", "engine memory");
+    assert_line_refused(f, "-s /tmp/x --seeds a:1", "name --peer");
+    assert_line_refused(f, "-p 65000 --seeds a:1", "name --peer");
+    assert_line_refused(f, "-p -1 --peer 127.0.0.1:0", "--node");
+}
+
+static void addresses_of_members_are_split_and_joined(void **state)
+{
+    (void)state;
+    struct address address;
+    char text[RING_ADDRESS_MAX + 1], big[RING_ADDRESS_MAX + 2];
+    assert_true(address_split("[fe80::1]:7", &address));
+    assert_string_equal(address.host, "fe80::1");
+    assert_int_equal(address.port, 7);
+    assert_true(address_join(address.host, address.port, text));
+    assert_string_equal(text, "[fe80::1]:7");
+    assert_true(address_split("host.example:11211", &address));
+    assert_true(address_join(address.host, address.port, text));
+    assert_string_equal(text, "host.example:11211");
+    assert_true(address_split("*:0", &address));
+    assert_string_equal(address.host, "");
+    assert_true(address_split(":12", &address));
+    assert_string_equal(address.host, "");
+    assert_false(address_split("fe80::1:7", &address));
+    assert_false(address_split("[]:7", &address));
+    assert_false(address_split("[::1:7", &address));
+    assert_false(address_split("a b:7", &address));
+    assert_false(address_split("a:", &address));
+    memset(big, 'x', sizeof(big) - 1);
+    big[sizeof(big) - 1] = '\0';
+    memcpy(big + sizeof(big) - 3, ":1", 2);
+    assert_false(address_split(big, &address)); /* a byte too long */
+    assert_true(address_split(big + 1, &address));
+    assert_false(address_join(big + 1, 1, text));
 }
 
 static void authentication_chooses_the_protocol(void **state)
@@ -445,6 +541,10 @@ int main(void)
         CLAIM(all_extended_options_of_the_test_suite_are_accepted),
         CLAIM(a_udp_port_alone_names_the_tcp_port_as_in_memcached),
         CLAIM(bad_command_lines_are_refused_with_what_would_be_accepted),
+        CLAIM(a_node_alone_has_no_peers_and_one_that_names_them_has),
+        CLAIM(seeds_of_the_command_line_replace_the_files),
+        CLAIM(bad_settings_of_the_ring_are_refused),
+        CLAIM(addresses_of_members_are_split_and_joined),
         CLAIM(authentication_chooses_the_protocol),
         CLAIM(help_works_whatever_else_is_said),
         CLAIM(systemd_names_the_data_directory_unless_data_does),
