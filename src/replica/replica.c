@@ -95,20 +95,45 @@ void replica_flush(struct replica *replica, hybrid_time flushed, hybrid_time pen
     raise(&replica->flushed, flushed);
     while (atomic_flag_test_and_set_explicit(&replica->flush_guard, memory_order_acquire)) {
     }
-    if (issued > replica->flush_issued) {
+    hybrid_time present = atomic_load_explicit(&replica->flush_pending, memory_order_relaxed);
+    if (issued > replica->flush_issued || (issued == replica->flush_issued && pending > present)) {
         replica->flush_issued = issued;
         atomic_store_explicit(&replica->flush_pending, pending, memory_order_release);
     }
     atomic_flag_clear_explicit(&replica->flush_guard, memory_order_release);
 }
 
+void replica_flush_registers(struct replica *replica, hybrid_time *flushed, hybrid_time *pending, hybrid_time *issued)
+{
+    while (atomic_flag_test_and_set_explicit(&replica->flush_guard, memory_order_acquire)) {
+    }
+    *flushed = atomic_load_explicit(&replica->flushed, memory_order_acquire);
+    *pending = atomic_load_explicit(&replica->flush_pending, memory_order_relaxed);
+    *issued = replica->flush_issued;
+    atomic_flag_clear_explicit(&replica->flush_guard, memory_order_release);
+}
+
+void replica_observe(struct replica *replica, hybrid_time seen, struct instant now)
+{
+    hybrid_time last = atomic_load_explicit(&replica->clock.last, memory_order_relaxed);
+    if (seen > last && hybrid_ms(seen) <= hybrid_now_ms(&replica->clock, now) + REPLICA_AHEAD_MS_MAX)
+        hybrid_observe(&replica->clock, seen);
+}
+
+void replica_forget_births(struct replica *replica)
+{
+    raise(&replica->birth_floor, atomic_load_explicit(&replica->births, memory_order_relaxed));
+}
+
 struct version replica_fresh_version(struct replica *replica, const struct object *object, struct instant now)
 {
     struct version fresh = {.time = hybrid_next(&replica->clock, now)};
 
-    /* A birth is drawn only when the record holds no pair of this incarnation: until that is known, any number does. */
+    /* A birth is drawn only when the record holds no pair of this incarnation above the floor: until that is known, any
+     * number above the floor does. */
     bool birth_used;
-    fresh.dot = object_next_dot(object, replica->node, replica->incarnation, 1, &birth_used);
+    uint64_t floor = atomic_load_explicit(&replica->birth_floor, memory_order_relaxed);
+    fresh.dot = object_next_dot_above(object, floor, replica->node, replica->incarnation, floor + 1, &birth_used);
     if (birth_used)
         fresh.dot.actor.birth = atomic_fetch_add_explicit(&replica->births, 1, memory_order_relaxed) + 1;
 

@@ -21,7 +21,8 @@ enum {
 struct replica {
     uint32_t node;
     uint64_t incarnation;
-    _Atomic uint64_t births; /* the last one drawn [R1] */
+    _Atomic uint64_t births;      /* the last one drawn [R1] */
+    _Atomic uint64_t birth_floor; /* pairs with a birth up to this are not gone on with: replica_forget_births */
     struct hybrid_clock clock;
     _Atomic hybrid_time flushed;       /* versions written at or before it are dead, for ever [R7] */
     _Atomic hybrid_time flush_pending; /* of a delayed flush_all, 0: none */
@@ -40,6 +41,11 @@ struct replica_present {
     uint64_t now_ms;     /* hybrid */
     hybrid_time flushed; /* a pending flush that is due counts */
 };
+
+/* Another node's time: the clock follows it, unless it is absurdly far ahead, which is that node's fault and must not
+ * become everyone's [R2]. Any thread. */
+enum { REPLICA_AHEAD_MS_MAX = 60000 };
+void replica_observe(struct replica *replica, hybrid_time seen, struct instant now);
 
 /* The present at `now`. Any thread. */
 struct replica_present replica_present_at(struct replica *replica, struct instant now);
@@ -65,6 +71,13 @@ bool replica_drop_expired_bytes(struct object *object, const struct replica_pres
 /* Raises the flush registers; they never go back. `pending` replaces the pending one if it was issued later (`issued`:
  * the time of the version that holds the registers), for loops may learn of their flushes in another order [R7]. */
 void replica_flush(struct replica *replica, hybrid_time flushed, hybrid_time pending, hybrid_time issued);
+
+/* A record of this node has been lost (it is corrupt and another owner's copy takes its place): that copy may hold an
+ * older counter of a pair of ours, so no birth drawn until now is gone on with [R1]. Any thread. */
+void replica_forget_births(struct replica *replica);
+
+/* The registers as they are: whoever learns of them takes them over with replica_flush. Any thread. */
+void replica_flush_registers(struct replica *replica, hybrid_time *flushed, hybrid_time *pending, hybrid_time *issued);
 
 /* A version that a put of this node would add to `object` now: dot [R1], time above everything there [R2] and the
  * expiry stamp are set, the rest is zero. */

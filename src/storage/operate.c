@@ -17,6 +17,15 @@ uint8_t *store_draft_alloc(struct store_draft *draft, size_t len)
     return draft->record == NULL ? NULL : draft->record->at;
 }
 
+bool store_draft_take(struct store_draft *draft, struct blob *record)
+{
+    CHECK(draft->record == NULL && record->len > 0);
+    if (record->len > LOG_OBJECT_MAX)
+        return false;
+    draft->record = blob_retain(record);
+    return true;
+}
+
 static struct place place_of(const struct store_op *op)
 {
     return (struct place){.hash = op->hash, .partition = op->partition, .key = op->key};

@@ -51,6 +51,10 @@ struct store_draft {
  * memory: return STORE_KEEP then and remember why. Called at most once in a call of the function. */
 uint8_t *store_draft_alloc(struct store_draft *draft, size_t len);
 
+/* In place of store_draft_alloc: a record that exists already, alone in its blob, and is never changed any more. The
+ * draft takes a reference of its own. false: it is too long for the log; return STORE_KEEP then. */
+bool store_draft_take(struct store_draft *draft, struct blob *record);
+
 /* Pure; runs under the stripe's lock on the newest record (`current`, empty when there is none). It may be
  * called again for the same op (after waiting for space) and must then start afresh. */
 typedef enum store_verdict store_apply(struct store_op *op, struct bytes current, struct store_draft *draft);
@@ -70,6 +74,7 @@ struct store_op {
     uint32_t hash;      /* hash_of_key(key) */
     struct bytes key;   /* the client's key, 1..250 bytes; empty for a record of the node itself */
     store_apply *apply; /* update */
+    uint8_t owner;      /* the submitter's own mark: whose op this is, kept as it is */
     bool unsaved;       /* for apply: a crash now may bring back an older record than `current`, for replay to merge */
 
     /* Results. */
