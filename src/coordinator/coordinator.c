@@ -6,11 +6,18 @@
 #include "coordinator/read.h"
 #include "coordinator/write.h"
 
-void coordinator_init(struct coordinator *coordinator, struct replica *replica, struct token_table *tokens,
-                      struct store_loop *store)
+void coordinator_init(struct coordinator *coordinator, const struct coordinator_parts *parts)
 {
-    *coordinator = (struct coordinator){.replica = replica, .tokens = tokens, .store = store};
+    *coordinator = (struct coordinator){.replica = parts->replica,
+                                        .tokens = parts->tokens,
+                                        .store = parts->store,
+                                        .peers = parts->peers,
+                                        .settings = parts->settings,
+                                        .ports = parts->ports,
+                                        .writes_held = parts->writes_held};
     arena_init(&coordinator->scratch);
+    queue_init(&coordinator->refused);
+    list_init(&coordinator->flushes);
 }
 
 void coordinator_close(struct coordinator *coordinator)
@@ -33,11 +40,13 @@ static void submit(struct coordinator *coordinator, struct request *request, enu
     store_submit(coordinator->store, coordinator->now, op);
 }
 
-void coordinator_start(struct coordinator *coordinator, struct instant now, struct request *request)
+void coordinator_start(struct coordinator *coordinator, struct instant now, struct request *request,
+                       uint64_t deadline_ns)
 {
     coordinator->now = now;
     request->coordinator = coordinator;
     request->started = now;
+    (void)deadline_ns;
     if (request->kind == REQUEST_FLUSH)
         flush_start(coordinator, request);
     else if (request->kind == REQUEST_GET && !request->has_expiry)
@@ -46,7 +55,7 @@ void coordinator_start(struct coordinator *coordinator, struct instant now, stru
         submit(coordinator, request, STORE_UPDATE);
 }
 
-static void fail(struct request *request, const char *failure)
+static void fail(struct request *request, enum request_failure failure)
 {
     request->status = REQUEST_FAILED;
     request->failure = failure;
@@ -104,21 +113,21 @@ static bool take_result(struct coordinator *coordinator, struct request *request
         request->status = REQUEST_NO_MEMORY;
         break;
     case STORE_CORRUPT:
-        fail(request, "stored record is corrupt");
+        fail(request, FAILURE_CORRUPT);
         break;
     case STORE_IO:
-        fail(request, op->kind == STORE_READ ? "cannot read the data file" : "cannot read or write the data files");
+        fail(request, op->kind == STORE_READ ? FAILURE_DISK_READ : FAILURE_DISK_WRITE);
         break;
     }
     return true;
 }
 
-bool coordinator_on_stored(struct coordinator *coordinator, struct instant now, struct store_op *op)
+unsigned coordinator_on_stored(struct coordinator *coordinator, struct instant now, struct store_op *op)
 {
     struct request *request = CONTAINER_OF(op, struct request, op);
     coordinator->now = now;
     if (!take_result(coordinator, request))
-        return false;
+        return 0;
     request->done(request);
-    return true;
+    return 1;
 }

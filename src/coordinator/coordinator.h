@@ -1,63 +1,173 @@
-/* The coordinator of requests on one loop, Dynamo 4.5.
+/* The coordinator of requests on one loop, Dynamo 4.5 with [R2], [R6]-[R10].
  *
  * A request is a get, a put or a read-modify-write. In a ring of one the local copy is the quorum: a get is one read of
- * the store and a put one update, whose function does the whole read-modify-write under the key's stripe.
+ * the store and a put one update, whose function does the whole read-modify-write under the key's stripe; no message
+ * and no timer is made. In a larger ring a round goes with the request:
+ *
+ *   get               local read; READ with its fingerprint to r - 1 other owners; answers that differ are merged,
+ * those who lack something get it back before the client has its answer, so that no later read is older; late answers
+ * are repaired after the client's reply set               local update; WRITE of the whole object to the other owners;
+ * answer after w read-modify-write READ from n - w other owners first; their objects are merged under the stripe in the
+ * update
  *
  *   coordinator.c  starts requests, ends them
+ *   round.c        what is under way with other owners: ids, deadlines, late replies
+ *   quorum.h       counting, apart from effects
+ *   get.c, put.c   the rounds of reads and writes
  *   read.c         what a get answers
  *   write.c        what a put makes of a record
  *   modify.c       memcached's own arithmetic: append, incr, ...
  *   cas.c          which versions a token covers
- *   flush.c        flush_all */
+ *   flush.c        flush_all
+ *   peers.h        the other members */
 #ifndef COORDINATOR_COORDINATOR_H
 #define COORDINATOR_COORDINATOR_H
 
 #include "base/counter.h"
 #include "base/instant.h"
+#include "base/list.h"
+#include "base/queue.h"
+#include "coordinator/peers.h"
 #include "coordinator/request.h"
 #include "coordinator/token_table.h"
+#include "message/data.h"
 #include "replica/replica.h"
+#include "ring/ring.h"
 #include "storage/store.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum { COORDINATOR_VERSIONS_SEEN = 8 }; /* reads that saw 0, 1, ... 6, more versions (Dynamo 6.3) */
+enum {
+    COORDINATOR_VERSIONS_SEEN = 8, /* reads that saw 0, 1, ... 6, more versions (Dynamo 6.3) */
+    COORDINATOR_ROUNDS_MAX = 65536 /* under way at once on one loop; then SERVER_ERROR */
+};
 
 /* Written by the loop, read by anyone. */
 struct coordinator_counters {
     _Atomic uint64_t reads_by_versions[COORDINATOR_VERSIONS_SEEN];
     _Atomic uint64_t siblings_made, siblings_resolved, siblings_refused;
     _Atomic uint64_t tokens_known, tokens_unknown; /* of cas writes whose token was not the current one */
+    _Atomic uint64_t rounds, same_answers, other_answers, hedges, repairs_before, repairs_after, restamps;
+    _Atomic uint64_t no_quorum, timeouts, late_answers, stale_epochs;
 };
+
+struct coordinator_settings {
+    uint32_t timeout_ms;     /* of a request, 1000 */
+    uint16_t read_all_share; /* of 1000 gets, how many ask all owners so that read repair sees the rest */
+    uint64_t seed;           /* for drawing that share */
+};
+
+/* Calls to whoever owns the coordinator. */
+struct coordinator_ports {
+    /* The request, of which nothing has been done yet, is not for this node to carry out after all: a get has turned
+     * out to change something (request->has_effects is set by now), or the view has changed and the partition has other
+     * owners. It is the host's again, as before coordinator_start: it is to be sent elsewhere, or started here again (a
+     * forwarded get with has_effects: who forwarded it has chosen this node), or ended. Called from within the
+     * functions below, so the host only queues it and acts when they have returned. */
+    void (*reroute)(void *host, struct instant now, struct request *request);
+    void *host;
+};
+
+/* store_op.owner: whose an operation is. Those below COORDINATOR_OPS go to coordinator_on_stored; from there on the
+ * numbers are the node's own. */
+enum coordinator_op {
+    COORDINATOR_OP_REQUEST,   /* embedded in a struct request */
+    COORDINATOR_OP_ROUND,     /* a round's own: write-back, repair, restamp */
+    COORDINATOR_OP_REGISTERS, /* flush registers that were taken over */
+    COORDINATOR_OPS
+};
+
+struct round;
 
 struct coordinator {
     struct replica *replica;
     struct token_table *tokens;
     struct store_loop *store;
-    struct instant now;   /* of the call that is under way */
-    struct arena scratch; /* of the record that is under way */
+    struct peers *peers;
+    struct coordinator_settings settings;
+    struct coordinator_ports ports;
+    const struct ring_view *view;    /* in force; its owner sets it before each call, never NULL */
+    const _Atomic bool *writes_held; /* no write is accepted while a change of the ring is being decided; may be NULL */
+    struct instant now;              /* of the call that is under way */
+    struct arena scratch;            /* of the record that is under way */
     struct coordinator_counters counters;
+    struct round_table *rounds; /* round.c */
+    struct queue refused;       /* requests that ended as they were started */
+    struct list flushes;        /* flush_all commands under way in a larger ring; flush.c */
+    uint64_t flush_number;
 };
 
 /* Embedded in its node. What it is given is shared and must outlive it. */
-void coordinator_init(struct coordinator *coordinator, struct replica *replica, struct token_table *tokens,
-                      struct store_loop *store);
-/* All its requests have ended. */
+struct coordinator_parts {
+    struct replica *replica;
+    struct token_table *tokens;
+    struct store_loop *store;
+    struct peers *peers;
+    const _Atomic bool *writes_held;
+    struct coordinator_settings settings;
+    struct coordinator_ports ports;
+};
+void coordinator_init(struct coordinator *coordinator, const struct coordinator_parts *parts);
+/* All its requests have ended; rounds that wait for late answers are dropped. */
 void coordinator_close(struct coordinator *coordinator);
 
-/* Starts a request; bucket, op.hash and op.partition have been set. Its done is called by a later
- * coordinator_on_stored, never from within. */
-void coordinator_start(struct coordinator *coordinator, struct instant now, struct request *request);
+/* Starts a request; bucket, op.hash and op.partition have been set, this node is one of the partition's owners (every
+ * node for REQUEST_FLUSH). `deadline_ns`: monotonic; 0: settings.timeout_ms from now. request->done is called by a
+ * later call of one of the functions below, never from within this one. */
+void coordinator_start(struct coordinator *coordinator, struct instant now, struct request *request,
+                       uint64_t deadline_ns);
 
-/* A store operation of one of its requests has ended. Calls request->done when that ends the request; returns whether
- * it did. */
-bool coordinator_on_stored(struct coordinator *coordinator, struct instant now, struct store_op *op);
+/* The events of a round. Each calls request->done of the requests that it ends and returns how many those were. */
+unsigned coordinator_on_stored(struct coordinator *coordinator, struct instant now, struct store_op *op);
+unsigned coordinator_on_read_reply(struct coordinator *coordinator, struct instant now, uint32_t from,
+                                   const struct message_read_reply *reply);
+unsigned coordinator_on_write_reply(struct coordinator *coordinator, struct instant now, uint32_t from,
+                                    const struct message_write_reply *reply);
+unsigned coordinator_on_flush_reply(struct coordinator *coordinator, struct instant now, uint32_t from,
+                                    const struct message_flush_reply *reply);
+/* The link to a node is gone: what was asked of it counts as failed. */
+unsigned coordinator_on_peer_lost(struct coordinator *coordinator, struct instant now, uint32_t node);
+/* Deadlines and hedges that are due. */
+unsigned coordinator_tick(struct coordinator *coordinator, struct instant now);
+/* When coordinator_tick is due next, monotonic; UINT64_MAX: nothing is under way. May be a little early. */
+uint64_t coordinator_wake_at(const struct coordinator *coordinator);
+/* Ends the requests that were refused as they were started (no quorum, writes held, too many under way). To be called
+ * whenever requests have been started, in node_settle. */
+unsigned coordinator_settle(struct coordinator *coordinator, struct instant now);
+/* coordinator->view has changed: what was told that its view is old starts again under the new one. To be called by
+ * each loop when it sees a new view. */
+unsigned coordinator_on_view(struct coordinator *coordinator, struct instant now);
+
+/* Who coordinates a request, by the view: the index of a member. A get without effects (has_expiry, has_effects): this
+ * node if it is an owner; else, and for everything that writes, the first owner of the preference list that is up (this
+ * node counts as up). -1: no owner is up. op.partition has been set. */
+int coordinator_route(struct coordinator *coordinator, struct instant now, const struct request *request,
+                      uint32_t self_index);
 
 /* See node_token. */
 uint64_t coordinator_token(struct coordinator *coordinator, const struct request *request, int pick);
 
 /* Reads the flush register that an earlier run left, synchronously; before the loops start. */
 void coordinator_load_flush(struct coordinator *coordinator, struct instant now);
+
+/* This process's flush registers [R7]. Any thread's coordinator gives the same. */
+struct flush_registers coordinator_flush_registers(struct coordinator *coordinator);
+
+/* Takes over another member's registers: they count at once, and are stored durably if they say anything new. For
+ * greetings and gossip, where nobody waits for the disk. */
+void coordinator_take_registers(struct coordinator *coordinator, struct instant now,
+                                const struct flush_registers *registers);
+
+/* The same for a MESSAGE_FLUSH, which is answered when the registers are stored: embed it, set op.owner, submit it;
+ * when store_next_done returns write.op, op.status STORE_OK or STORE_UNCHANGED says that they are. */
+struct registers_write {
+    struct store_op op;
+    struct coordinator *coordinator;
+    struct flush_registers registers;
+    bool failed; /* no memory, or the present record is corrupt */
+};
+void coordinator_store_registers(struct coordinator *coordinator, struct instant now, struct registers_write *write,
+                                 const struct flush_registers *registers, uint8_t owner);
 
 #endif

@@ -39,7 +39,7 @@ static enum store_verdict flush_apply(struct store_op *op, struct bytes current,
     struct object object = {0}, out;
     arena_reset(&coordinator->scratch);
     request->status = REQUEST_FAILED;
-    request->failure = "flush record is corrupt";
+    request->failure = FAILURE_CORRUPT;
     if (current.len != 0 && record_decode(current, &object, &coordinator->scratch) != RECORD_OK)
         return STORE_KEEP;
 

@@ -18,7 +18,7 @@ void read_count_versions(struct coordinator *coordinator, const struct request *
 static void fail_corrupt(struct request *request)
 {
     request->status = REQUEST_FAILED;
-    request->failure = "stored record is corrupt";
+    request->failure = FAILURE_CORRUPT;
 }
 
 void read_answer_miss(struct request *request, const struct version *newest, const struct replica_present *present)

@@ -18,6 +18,32 @@ void request_init(struct request *request, enum request_kind kind, struct bytes 
         memcpy(request->key, key.at, key.len);
 }
 
+const char *request_failure_text(enum request_failure failure)
+{
+    switch (failure) {
+    case FAILURE_CORRUPT:
+        return "stored record is corrupt";
+    case FAILURE_DISK_READ:
+        return "cannot read the data file";
+    case FAILURE_DISK_WRITE:
+        return "cannot read or write the data files";
+    case FAILURE_NO_QUORUM:
+        return "too few replicas are up";
+    case FAILURE_TIMEOUT:
+        return "too few replicas answered in time, outcome unknown";
+    case FAILURE_LOST:
+        return "lost the node that coordinated the request, outcome unknown";
+    case FAILURE_HELD:
+        return "the ring is changing, try again";
+    case FAILURE_BUSY:
+        return "too many requests are under way, try again";
+    case FAILURE_NONE:
+    case REQUEST_FAILURES:
+        break;
+    }
+    return "unknown failure";
+}
+
 void request_finish(struct request *request)
 {
     blob_release(request->record);

@@ -43,6 +43,23 @@ enum request_status {
     REQUEST_FAILED       /* outcome unknown or unreadable: SERVER_ERROR with request->failure */
 };
 
+/* Why a request failed; SERVER_ERROR to the client. Those marked "unknown" may have been carried out all the same. */
+enum request_failure {
+    FAILURE_NONE,
+    FAILURE_CORRUPT, /* the stored record is corrupt */
+    FAILURE_DISK_READ,
+    FAILURE_DISK_WRITE, /* unknown */
+    FAILURE_NO_QUORUM,  /* fewer owners are up than the bucket's r or w: nothing was done */
+    FAILURE_TIMEOUT,    /* too few owners answered in time: unknown */
+    FAILURE_LOST,       /* the coordinator that had it is gone: unknown */
+    FAILURE_HELD,       /* the ring is changing: nothing was done, try again */
+    FAILURE_BUSY,       /* too many requests are under way: nothing was done */
+    REQUEST_FAILURES
+};
+
+/* A static text for people, without "SERVER_ERROR". */
+const char *request_failure_text(enum request_failure failure);
+
 struct request;
 typedef void request_done(struct request *);
 
@@ -72,10 +89,13 @@ struct request {
     struct bytes value; /* valid until done; the session may move the bytes between calls, so read it anew */
     request_done *done; /* called from node_settle, never from node_request */
     void *owner;        /* the asker's own */
+    /* Of a forwarded write with a token: what the token stood for where it came from. Valid until done. */
+    bool knows_context;
+    struct context context;
 
     /* What is answered; valid from done until request_finish. */
     enum request_status status;
-    const char *failure;            /* REQUEST_FAILED: static, without "SERVER_ERROR" */
+    enum request_failure failure;   /* REQUEST_FAILED */
     const struct bucket *bucket;    /* the key's */
     const struct version *versions; /* GET: the visible ones, newest first; into record */
     uint32_t version_count;
@@ -93,6 +113,9 @@ struct request {
     struct store_op op;
     struct instant started;
     struct coordinator *coordinator;
+    struct round *round; /* NULL where there is one owner only */
+    uint64_t deadline_ns;
+    bool has_effects;        /* GET: it has turned out to change something (a claim on a stale item, a vivification) */
     hybrid_time touch_stamp; /* GET that touched or made the item: what has this stamp is shown even if now expired */
     struct version version_one;   /* versions points here when there is just one */
     struct version *version_many; /* malloc'd when there are more */

@@ -25,7 +25,7 @@ static enum store_verdict keep(struct write *write, enum request_status status)
     return STORE_KEEP;
 }
 
-static enum store_verdict keep_failed(struct write *write, const char *failure)
+static enum store_verdict keep_failed(struct write *write, enum request_failure failure)
 {
     write->request->failure = failure;
     return keep(write, REQUEST_FAILED);
@@ -456,7 +456,7 @@ enum store_verdict write_apply(struct store_op *op, struct bytes current, struct
     write.present = replica_present_at(write.coordinator->replica, write.coordinator->now);
     if (current.len != 0) {
         if (record_decode(current, &write.object, &write.coordinator->scratch) != RECORD_OK)
-            return keep_failed(&write, "stored record is corrupt");
+            return keep_failed(&write, FAILURE_CORRUPT);
         write.shown = replica_shown(&write.object, &write.present);
     }
 

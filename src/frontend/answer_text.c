@@ -68,7 +68,7 @@ void answer_failure(struct task *task, const struct request *request)
         reply_line(out, protocol_error_text(ERROR_NO_MEMORY));
         return;
     }
-    const char *failure = request->status == REQUEST_FAILED ? request->failure : "Out of memory";
+    const char *failure = request->status == REQUEST_FAILED ? request_failure_text(request->failure) : "Out of memory";
     if (is_binary(task)) {
         /* Clients take this status for a passing trouble of the server, which it is. */
         struct bytes none = bytes_of(NULL, 0);

@@ -54,6 +54,12 @@ uint8_t *store_draft_alloc(struct store_draft *draft, size_t len)
     return draft->record == NULL ? NULL : draft->record->at;
 }
 
+bool store_draft_take(struct store_draft *draft, struct blob *record)
+{
+    draft->record = blob_retain(record);
+    return true;
+}
+
 /* Runs the function on what is there; keeps the result only if `keeps`. */
 static void unruly_run(struct store_loop *loop, struct store_op *op, bool keeps)
 {
