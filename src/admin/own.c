@@ -114,7 +114,7 @@ void admin_stats_storage(const struct admin_source *source, admin_emit *emit, vo
     emit_engine(&emitter, &stats);
 }
 
-static void emit_bucket(const struct emitter *emitter, const struct bucket *bucket)
+static void emit_bucket(const struct emitter *emitter, const struct bucket *bucket, uint32_t owners)
 {
     static const char *const DURABILITIES[] = {"buffered", "committed", "synced"};
     char name[NAME_BYTES], prefix[BUCKET_PREFIX_MAX + 1];
@@ -125,6 +125,8 @@ static void emit_bucket(const struct emitter *emitter, const struct bucket *buck
         {"prefix", prefix, 0},
         {"r", NULL, bucket->r},
         {"w", NULL, bucket->w},
+        {"effective-r", NULL, bucket->r < owners ? bucket->r : owners},
+        {"effective-w", NULL, bucket->w < owners ? bucket->w : owners},
         {"reconcile", bucket->reconcile == RECONCILE_LWW ? "lww" : "siblings", 0},
         {"stale-cas", bucket->stale_cas == STALE_CAS_SIBLING ? "sibling" : "exists", 0},
         {"multi-value", bucket->multi_value ? "on" : "off", 0},
@@ -149,6 +151,7 @@ void admin_stats_buckets(const struct admin_source *source, admin_emit *emit, vo
 {
     struct emitter emitter = {emit, context};
     const struct bucket_table *buckets = node_buckets(source->shared);
+    uint32_t owners = node_view(source->shared)->owner_count;
     for (uint32_t i = 0; i < buckets->count; i++)
-        emit_bucket(&emitter, &buckets->buckets[i]);
+        emit_bucket(&emitter, &buckets->buckets[i], owners);
 }

@@ -19,6 +19,7 @@ struct admin_process {
     uint32_t pid, pointer_size, threads;
     uint64_t uptime_s, time_s; /* wall */
     const char *version, *libevent_version;
+    const char *node; /* this node's name in the ring */
     uint64_t rusage_user_us, rusage_system_us;
     uint64_t max_connections, curr_connections, total_connections, rejected_connections, connection_structures;
     uint64_t bytes_read, bytes_written, listen_disabled_num, idle_kicks;
@@ -59,7 +60,9 @@ void admin_stats_latency(const struct admin_source *source, admin_emit *emit, vo
 void admin_stats_versions(const struct admin_source *source, admin_emit *emit, void *context);
 /* `stats storage`: buffer, log, checkpoints, engine. */
 void admin_stats_storage(const struct admin_source *source, admin_emit *emit, void *context);
-/* `stats buckets`: the settings of each. */
+/* `stats ring`: the table, this node's share of it, and what has passed between the nodes. */
+void admin_stats_ring(const struct admin_source *source, admin_emit *emit, void *context);
+/* `stats buckets`: the settings of each, and the quorums that the ring's size leaves of them. */
 void admin_stats_buckets(const struct admin_source *source, admin_emit *emit, void *context);
 
 /* `stats reset`: `out` becomes the baseline. */

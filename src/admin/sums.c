@@ -4,8 +4,9 @@
 
 _Static_assert(sizeof(struct session_counters) % sizeof(uint64_t) == 0, "session counters are all of one kind");
 _Static_assert(sizeof(struct coordinator_counters) % sizeof(uint64_t) == 0, "so are the coordinator's");
+_Static_assert(sizeof(struct node_counters) % sizeof(uint64_t) == 0, "and the node's");
 
-/* Both structures are nothing but counters, so they can be added without naming each. */
+/* These structures are nothing but counters, so they can be added without naming each. */
 static void add_counters(void *to, const void *from, size_t size)
 {
     _Atomic uint64_t *sums = to;
@@ -49,6 +50,13 @@ void sum_coordinators(const struct admin_source *source, struct coordinator_coun
     memset(out, 0, sizeof(*out));
     for (unsigned i = 0; i < source->node_count; i++)
         add_counters(out, &source->nodes[i]->coordinator.counters, sizeof(*out));
+}
+
+void sum_nodes(const struct admin_source *source, struct node_counters *out)
+{
+    memset(out, 0, sizeof(*out));
+    for (unsigned i = 0; i < source->node_count; i++)
+        add_counters(out, &source->nodes[i]->counters, sizeof(*out));
 }
 
 uint64_t current_items(const struct store_stats *stats)

@@ -8,6 +8,7 @@
 void sum_sessions(const struct admin_source *source, struct session_counters *out);
 void sum_latency(const struct admin_source *source, enum latency_kind kind, struct histogram *out);
 void sum_coordinators(const struct admin_source *source, struct coordinator_counters *out);
+void sum_nodes(const struct admin_source *source, struct node_counters *out);
 
 /* `now` less what it was at the last reset; never below 0. */
 static inline uint64_t since(uint64_t now, uint64_t baseline)

@@ -1,0 +1,105 @@
+#include "admin/warnings.h"
+
+#include "admin/json.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { WARNING_BYTES = 512 };
+
+__attribute__((format(printf, 2, 3))) static void warn(json_t *warnings, const char *format, ...)
+{
+    char text[WARNING_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    json_array_append_new(warnings, json_of_text(text));
+}
+
+static void warn_of_bucket(json_t *warnings, const struct ring_view *view, const struct bucket *bucket)
+{
+    unsigned owners = view->owner_count;
+    unsigned r = bucket->r < owners ? bucket->r : owners, w = bucket->w < owners ? bucket->w : owners;
+    if (owners == 2 && w == 2)
+        warn(warnings, "bucket %s: two members with w=2: both are needed for a write", bucket->name);
+    else if (w == owners)
+        warn(warnings, "bucket %s: w = n = %u: while a member is away, keys that it owns cannot be written",
+             bucket->name, owners);
+    if (owners == 2 && r == 2)
+        warn(warnings, "bucket %s: two members with r=2: both are needed for a read", bucket->name);
+    else if (r == owners)
+        warn(warnings, "bucket %s: r = n = %u: while a member is away, keys that it owns cannot be read", bucket->name,
+             owners);
+    if (r + w <= owners)
+        warn(warnings, "bucket %s: r + w <= n (%u + %u <= %u): reads may miss acknowledged writes", bucket->name, r, w,
+             owners);
+}
+
+/* A ring of one has nobody to be away. */
+static void warn_of_quorums(json_t *warnings, const struct status_source *source)
+{
+    const struct ring_view *view = source->view;
+    if (view == NULL || view->member_count < 2)
+        return;
+    if (view->member_count < view->settings.copies)
+        warn(warnings, "%" PRIu32 " members for n = %u: there are only %" PRIu32 " copies of each object",
+             view->member_count, view->settings.copies, view->owner_count);
+    for (uint32_t i = 0; i < source->buckets->count; i++)
+        warn_of_bucket(warnings, view, &source->buckets->buckets[i]);
+}
+
+int64_t clock_lead_ms(const struct membership_row *row, const struct membership_row *self)
+{
+    if (row->is_self || row->clock == 0 || self->clock == 0)
+        return 0;
+    return (int64_t)(hybrid_ms(row->clock) + row->heard_ms) - (int64_t)hybrid_ms(self->clock);
+}
+
+static void warn_of_member(json_t *warnings, const struct ring_view *view, const struct membership_row *row,
+                           const struct membership_row *self)
+{
+    const char *name = row->member->name;
+    if (row->state == MEMBER_DOWN) {
+        warn(warnings, "member %s is down: nothing has been heard of it for %" PRIu64 " s", name, row->heard_ms / 1000);
+        return;
+    }
+    if (view != NULL && row->epoch != 0 && row->epoch < view->epoch)
+        warn(warnings, "member %s still has the table of epoch %" PRIu64 ", this node has %" PRIu64, name, row->epoch,
+             view->epoch);
+    if (self == NULL)
+        return;
+    int64_t lead = clock_lead_ms(row, self);
+    if (lead >= WARN_CLOCK_MS || lead <= -WARN_CLOCK_MS)
+        warn(warnings, "the clock of member %s is %" PRId64 " s %s this node's: is its time synchronised?", name,
+             (lead < 0 ? -lead : lead) / 1000, lead < 0 ? "behind" : "ahead of");
+    if (row->version != NULL && self->version != NULL && strcmp(row->version, self->version) != 0)
+        warn(warnings, "member %s runs version %s, this node %s", name, row->version, self->version);
+}
+
+static void warn_of_engine(json_t *warnings, const struct engine_usage *usage)
+{
+    if (usage->nearly_full)
+        warn(warnings, "the engine of this node is full: sets are refused; raise map-size or delete");
+    else if (usage->bytes_max != 0 && usage->bytes_used / (usage->bytes_max / 100 + 1) >= WARN_ENGINE_PERCENT)
+        warn(warnings, "the engine of this node is %" PRIu64 " %% full; raise map-size soon",
+             usage->bytes_used / (usage->bytes_max / 100 + 1));
+}
+
+json_t *warnings_of(const struct status_source *source)
+{
+    json_t *warnings = json_array();
+    const struct membership_row *self = NULL;
+    for (unsigned i = 0; i < source->row_count; i++) {
+        if (source->rows[i].is_self)
+            self = &source->rows[i];
+    }
+    warn_of_quorums(warnings, source);
+    for (unsigned i = 0; i < source->row_count; i++)
+        warn_of_member(warnings, source->view, &source->rows[i], self);
+    if (source->engine != NULL)
+        warn_of_engine(warnings, source->engine);
+    return warnings;
+}

@@ -1,0 +1,115 @@
+#include "base/check.h"
+#include "ringctl/show.h"
+#include "ringctl/table.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *name_of(const json_t *members, const json_t *index)
+{
+    json_int_t at = json_integer_value(index);
+    return at < 0 ? "" : show_text(json_array_get(members, (size_t)at), "name");
+}
+
+struct share {
+    uint64_t first, copies;
+};
+
+static void show_members(const json_t *members, const json_t *owners, FILE *out)
+{
+    struct table table;
+    size_t count = json_array_size(members), i, j;
+    struct share *shares = calloc(count + 1, sizeof(*shares));
+    json_t *row, *index, *member;
+    CHECK_MEMORY(shares);
+    json_array_foreach(owners, i, row) json_array_foreach(row, j, index)
+    {
+        json_int_t at = json_integer_value(index);
+        if (at < 0 || (size_t)at >= count)
+            continue;
+        shares[at].copies++;
+        shares[at].first += j == 0;
+    }
+    table_init(&table);
+    table_column(&table, "NODE", 'l');
+    table_column(&table, "CLIENTS", 'l');
+    table_column(&table, "FIRST OF", 'r');
+    table_column(&table, "COPIES OF", 'r');
+    json_array_foreach(members, i, member)
+    {
+        const char *host = show_text(member, "host");
+        table_cell(&table, "%s", show_text(member, "name"));
+        table_cell(&table, strchr(host, ':') != NULL ? "[%s]:%" PRId64 : "%s:%" PRId64, host,
+                   show_number(member, "port"));
+        table_cell(&table, "%" PRIu64, shares[i].first);
+        table_cell(&table, "%" PRIu64, shares[i].copies);
+    }
+    table_print(&table, out);
+    table_close(&table);
+    free(shares);
+}
+
+/* Lists that are the same are shown once. */
+struct group {
+    const json_t *owners;
+    uint64_t partitions;
+    size_t example;
+};
+
+static struct group *group_lists(const json_t *owners, size_t *count)
+{
+    struct group *groups = calloc(json_array_size(owners) + 1, sizeof(*groups));
+    json_t *seen = json_object(), *row, *known;
+    size_t i;
+    CHECK_MEMORY(groups);
+    *count = 0;
+    json_array_foreach(owners, i, row)
+    {
+        char *text = json_dumps(row, JSON_COMPACT | JSON_ENCODE_ANY);
+        CHECK_MEMORY(text);
+        known = json_object_get(seen, text);
+        size_t at = known != NULL ? (size_t)json_integer_value(known) : (*count)++;
+        if (known == NULL) {
+            json_object_set_new(seen, text, json_integer((json_int_t)at));
+            groups[at] = (struct group){.owners = row, .example = i};
+        }
+        groups[at].partitions++;
+        free(text);
+    }
+    json_decref(seen);
+    return groups;
+}
+
+static void show_lists(const json_t *members, const json_t *owners, FILE *out)
+{
+    struct table table;
+    size_t count, copies = json_array_size(json_array_get(owners, 0));
+    struct group *groups = group_lists(owners, &count);
+    table_init(&table);
+    table_column(&table, "PARTITIONS", 'r');
+    table_column(&table, "SUCH AS", 'r');
+    table_column(&table, "COORDINATOR", 'l');
+    for (size_t i = 1; i < copies && i < TABLE_COLUMNS_MAX - 2; i++)
+        table_column(&table, i == 1 ? "OTHER OWNERS" : "", 'l');
+    for (size_t i = 0; i < count; i++) {
+        table_cell(&table, "%" PRIu64, groups[i].partitions);
+        table_cell(&table, "%zu", groups[i].example);
+        for (size_t j = 0; j + 2 < table.column_count; j++)
+            table_cell(&table, "%s", name_of(members, json_array_get(groups[i].owners, j)));
+    }
+    table_print(&table, out);
+    table_close(&table);
+    free(groups);
+}
+
+void show_ring(const json_t *ring, FILE *out)
+{
+    const json_t *members = json_object_get(ring, "members"), *owners = json_object_get(ring, "owners");
+    fprintf(out, "epoch %" PRId64 "  fingerprint %s  %" PRId64 " partitions\n\n", show_number(ring, "epoch"),
+            show_text(ring, "fingerprint"), show_number(ring, "partitions"));
+    show_members(members, owners, out);
+    fputc('\n', out);
+    show_lists(members, owners, out);
+    fputs("\nringctl --json ring lists every partition.\n", out);
+}

@@ -1,0 +1,154 @@
+#include "ringctl/show.h"
+#include "ringctl/table.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdbool.h>
+
+static double real(const json_t *object, const char *name)
+{
+    return json_number_value(json_object_get(object, name));
+}
+
+/* Does any member say more than what all nodes have by themselves? */
+static bool any_says(const json_t *members, const char *name)
+{
+    size_t i;
+    json_t *member;
+    json_array_foreach(members, i, member)
+    {
+        const json_t *value = json_object_get(member, name);
+        if (json_is_string(value) ? json_string_length(value) > 0 : fabs(json_number_value(value) - 1) > 0.0005)
+            return true;
+    }
+    return false;
+}
+
+static const json_t *find_self(const json_t *members)
+{
+    size_t i;
+    json_t *member;
+    json_array_foreach(members, i, member)
+    {
+        if (json_is_true(json_object_get(member, "self")))
+            return member;
+    }
+    return NULL;
+}
+
+static void cell_bytes(struct table *table, int64_t bytes)
+{
+    static const char *const UNITS[] = {"", " k", " M", " G", " T", " P"};
+    double size = (double)bytes;
+    unsigned unit = 0;
+    for (; size >= 1024 && unit < 5; unit++)
+        size /= 1024;
+    table_cell(table, unit == 0 ? "%.0f%s" : "%.1f%s", size, UNITS[unit]);
+}
+
+/* How far a member's clock is from this node's, as far as gossip tells. */
+static void cell_clock(struct table *table, const json_t *member, const json_t *self)
+{
+    if (self == NULL || member == self || show_number(member, "clock_ms") == 0)
+        table_cell(table, "-");
+    else
+        table_cell(
+            table, "%+.1f s",
+            (double)(show_number(member, "clock_ms") + show_number(member, "heard_ms") - show_number(self, "clock_ms"))
+                / 1000);
+}
+
+struct extras {
+    bool weight, rack, datacenter;
+};
+
+static void add_member(struct table *table, const json_t *member, const json_t *self, const struct extras *extras)
+{
+    table_cell(table, "%s", member == self ? "*" : "");
+    table_cell(table, "%s", show_text(member, "name"));
+    table_cell(table, "%s", show_text(member, "state"));
+    table_cell(table, "%s", show_text(member, "client"));
+    table_cell(table, "%s", show_text(member, "address"));
+    table_cell(table, "%.1f %%", real(member, "ownership"));
+    table_cell(table, "%.1f %%", real(member, "coordinates"));
+    table_cell(table, "%" PRId64, show_number(member, "records"));
+    cell_bytes(table, show_number(member, "bytes"));
+    table_cell(table, "%" PRId64, show_number(member, "epoch"));
+    if (member == self)
+        table_cell(table, "-");
+    else
+        table_cell(table, "%.1f s", (double)show_number(member, "heard_ms") / 1000);
+    cell_clock(table, member, self);
+    if (extras->weight)
+        table_cell(table, "%g", real(member, "weight"));
+    if (extras->rack)
+        table_cell(table, "%s", show_text(member, "rack"));
+    if (extras->datacenter)
+        table_cell(table, "%s", show_text(member, "datacenter"));
+    table_cell(table, "%s", show_text(member, "version"));
+}
+
+static void add_columns(struct table *table, const struct extras *extras)
+{
+    table_column(table, "", 'l');
+    table_column(table, "NODE", 'l');
+    table_column(table, "STATE", 'l');
+    table_column(table, "CLIENTS", 'l');
+    table_column(table, "PEERS", 'l');
+    table_column(table, "OWNS", 'r');
+    table_column(table, "FIRST", 'r');
+    table_column(table, "RECORDS", 'r');
+    table_column(table, "BYTES", 'r');
+    table_column(table, "EPOCH", 'r');
+    table_column(table, "HEARD", 'r');
+    table_column(table, "CLOCK", 'r');
+    if (extras->weight)
+        table_column(table, "WEIGHT", 'r');
+    if (extras->rack)
+        table_column(table, "RACK", 'l');
+    if (extras->datacenter)
+        table_column(table, "DATACENTRE", 'l');
+    table_column(table, "VERSION", 'l');
+}
+
+static void show_members(const json_t *members, FILE *out)
+{
+    struct table table;
+    struct extras extras = {.weight = any_says(members, "weight"),
+                            .rack = any_says(members, "rack"),
+                            .datacenter = any_says(members, "datacenter")};
+    const json_t *self = find_self(members);
+    size_t i;
+    json_t *member;
+    table_init(&table);
+    add_columns(&table, &extras);
+    json_array_foreach(members, i, member) add_member(&table, member, self, &extras);
+    table_print(&table, out);
+    table_close(&table);
+}
+
+void show_status(const json_t *status, FILE *out)
+{
+    const json_t *members = json_object_get(status, "members");
+    const json_t *warnings = json_object_get(status, "warnings");
+    size_t i;
+    json_t *warning;
+    if (show_number(status, "epoch") != 0)
+        fprintf(out,
+                "ring %s  epoch %" PRId64 "  fingerprint %s  %" PRId64 " partitions  %" PRId64
+                " copies  strategy %" PRId64 "  hints %" PRId64 "\n\n",
+                show_text(status, "cluster"), show_number(status, "epoch"), show_text(status, "fingerprint"),
+                show_number(status, "partitions"), show_number(status, "copies"), show_number(status, "strategy"),
+                show_number(status, "hints"));
+    if (json_array_size(members) > 0)
+        show_members(members, out);
+    if (show_text(status, "waits_for")[0] != '\0') {
+        fputs("\nthis node does not serve yet: ", out);
+        show_line(out, show_text(status, "waits_for"));
+    }
+    json_array_foreach(warnings, i, warning)
+    {
+        fputs(i == 0 ? "\nwarning: " : "warning: ", out);
+        show_line(out, json_is_string(warning) ? json_string_value(warning) : "");
+    }
+}

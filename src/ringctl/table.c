@@ -1,0 +1,91 @@
+#include "ringctl/table.h"
+
+#include "base/check.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GAP = 2 };
+
+void table_init(struct table *table)
+{
+    *table = (struct table){0};
+}
+
+void table_close(struct table *table)
+{
+    for (size_t i = 0; i < table->cell_count; i++)
+        free(table->cells[i]);
+    free(table->cells);
+    table_init(table);
+}
+
+void table_column(struct table *table, const char *title, char side)
+{
+    CHECK(table->column_count < TABLE_COLUMNS_MAX && table->cell_count == 0);
+    table->columns[table->column_count++] = (struct table_column){.title = title, .side = side};
+}
+
+void table_cell(struct table *table, const char *format, ...)
+{
+    char *text = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    if (vasprintf(&text, format, arguments) < 0)
+        text = NULL;
+    va_end(arguments);
+    CHECK_MEMORY(text);
+    for (char *at = text; *at != '\0'; at++)
+        *at = (unsigned char)*at < ' ' || *at == 0x7f ? '?' : *at;
+    if (table->cell_count == table->room) {
+        table->room = table->room * 2 + 64;
+        table->cells = realloc(table->cells, table->room * sizeof(*table->cells));
+        CHECK_MEMORY(table->cells);
+    }
+    table->cells[table->cell_count++] = text;
+}
+
+/* Characters of UTF-8. */
+static int width_of(const char *text)
+{
+    int width = 0;
+    for (; *text != '\0'; text++)
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    return width;
+}
+
+static int column_width(const struct table *table, unsigned column)
+{
+    int widest = width_of(table->columns[column].title);
+    for (size_t i = column; i < table->cell_count; i += table->column_count) {
+        int width = width_of(table->cells[i]);
+        widest = width > widest ? width : widest;
+    }
+    return widest;
+}
+
+static void print_cell(const struct table *table, unsigned column, const int *widths, const char *text, FILE *out)
+{
+    int blanks = widths[column] - width_of(text);
+    bool is_last = column + 1 == table->column_count;
+    if (table->columns[column].side == 'r')
+        fprintf(out, "%*s%s", blanks, "", text);
+    else
+        fprintf(out, "%s%*s", text, is_last ? 0 : blanks, "");
+    fprintf(out, "%*s", is_last ? 0 : GAP, "");
+    if (is_last)
+        fputc('\n', out);
+}
+
+void table_print(const struct table *table, FILE *out)
+{
+    int widths[TABLE_COLUMNS_MAX];
+    for (unsigned i = 0; i < table->column_count; i++)
+        widths[i] = column_width(table, i);
+    for (unsigned i = 0; i < table->column_count; i++)
+        print_cell(table, i, widths, table->columns[i].title, out);
+    for (size_t i = 0; i < table->cell_count; i++)
+        print_cell(table, (unsigned)(i % table->column_count), widths, table->cells[i], out);
+}
