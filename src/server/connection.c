@@ -1,12 +1,12 @@
 #include "server/connection.h"
 
 #include "base/check.h"
+#include "server/send.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 static void on_event(int fd, short what, void *context);
@@ -225,22 +225,6 @@ void connection_continue(struct connection *connection)
     obey(connection, session_continue(&connection->session, loop_now(connection->loop)));
 }
 
-/* The first replies in one call. -1: the connection is broken; 0: the socket is full. */
-static ssize_t send_some(struct connection *connection)
-{
-    struct bytes slices[CONNECTION_SLICES_MAX];
-    struct iovec parts[CONNECTION_SLICES_MAX];
-    size_t count = chain_slices(&connection->session.out, slices, CONNECTION_SLICES_MAX);
-    for (size_t i = 0; i < count; i++)
-        parts[i] = (struct iovec){.iov_base = (void *)(uintptr_t)slices[i].at, .iov_len = slices[i].len};
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
-    ssize_t sent = count == 1 ? send(connection->fd, slices[0].at, slices[0].len, MSG_NOSIGNAL)
-                              : sendmsg(connection->fd, &message, MSG_NOSIGNAL);
-    if (sent < 0)
-        return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -1;
-    return sent;
-}
-
 void connection_flush(struct connection *connection)
 {
     connection->in_unsent = false;
@@ -251,7 +235,7 @@ void connection_flush(struct connection *connection)
     }
     struct chain *out = &connection->session.out;
     while (out->len != 0) {
-        ssize_t sent = send_some(connection);
+        ssize_t sent = send_chain(connection->fd, out);
         if (sent < 0) {
             connection_close(connection);
             return;

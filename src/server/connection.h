@@ -4,8 +4,6 @@
 
 #include "server/loop.h"
 
-enum { CONNECTION_SLICES_MAX = 64 /* pieces of replies in one sendmsg */ };
-
 struct connection {
     struct event event; /* the only one: its mask is changed when the socket is full or reading must wait */
     struct session session;

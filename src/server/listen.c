@@ -20,6 +20,8 @@ struct opening {
     const struct config *config;
     struct logger *log;
     FILE *port_file; /* NULL: not wanted */
+    const char *whose;
+    bool listens; /* at once */
 };
 
 static bool add(struct opening *opening, int fd)
@@ -58,8 +60,9 @@ static void note_port(struct opening *opening, int fd, int family)
         fprintf(opening->port_file, "TCP %s: %u\n", family == AF_INET6 ? "INET6" : "INET", port);
     if (opening->listeners->tcp_port == 0)
         opening->listeners->tcp_port = (int)port;
-    logger_line(opening->log, LEVEL_INFO, "listen", "listening on TCP port %u (%s)", port,
-                family == AF_INET6 ? "IPv6" : "IPv4");
+    logger_line(opening->log, LEVEL_INFO, "listen", "%s TCP port %u (%s)%s",
+                opening->listens ? "listening on" : "will listen on", port, family == AF_INET6 ? "IPv6" : "IPv4",
+                opening->whose);
 }
 
 /* -1: this address does not work; errno says why. */
@@ -69,7 +72,8 @@ static int open_tcp(struct opening *opening, const struct addrinfo *address)
     if (fd < 0)
         return -1;
     set_tcp_options(fd, address->ai_family);
-    if (bind(fd, address->ai_addr, address->ai_addrlen) != 0 || listen(fd, (int)opening->config->backlog) != 0) {
+    if (bind(fd, address->ai_addr, address->ai_addrlen) != 0
+        || (opening->listens && listen(fd, (int)opening->config->backlog) != 0)) {
         int code = errno;
         close(fd);
         errno = code;
@@ -189,7 +193,7 @@ static bool listen_on_unix(struct opening *opening)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     mode_t old = umask((mode_t)(~config->unix_mask & 0777));
     bool good = fd >= 0 && remove_stale(&address) && bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0
-                && listen(fd, (int)config->backlog) == 0;
+                && (!opening->listens || listen(fd, (int)config->backlog) == 0);
     int code = errno;
     umask(old);
     if (!good) {
@@ -200,7 +204,8 @@ static bool listen_on_unix(struct opening *opening)
         return false;
     }
     opening->listeners->unix_socket = strdup(config->unix_socket);
-    logger_line(opening->log, LEVEL_INFO, "listen", "listening on UNIX socket %s", config->unix_socket);
+    logger_line(opening->log, LEVEL_INFO, "listen", "%s UNIX socket %s",
+                opening->listens ? "listening on" : "will listen on", config->unix_socket);
     return add(opening, fd);
 }
 
@@ -225,11 +230,35 @@ static bool listen_with_port_file(struct opening *opening)
 bool listeners_open(struct listeners *listeners, const struct config *config, struct logger *log)
 {
     *listeners = (struct listeners){0};
-    struct opening opening = {.listeners = listeners, .config = config, .log = log};
+    struct opening opening = {
+        .listeners = listeners, .config = config, .log = log, .whose = "", .listens = config->seeds == NULL};
     bool good = config->unix_socket != NULL ? listen_on_unix(&opening) : listen_with_port_file(&opening);
     if (!good)
         listeners_close(listeners);
     return good;
+}
+
+bool listeners_listen(const struct listeners *listeners, const struct config *config, struct logger *log)
+{
+    for (unsigned i = 0; i < listeners->count; i++) {
+        if (listen(listeners->fds[i], (int)config->backlog) == 0)
+            continue;
+        logger_line(log, LEVEL_ERROR, "listen", "cannot listen: %s", strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+bool listeners_open_peers(struct listeners *listeners, const char *host, unsigned port, const struct config *config,
+                          struct logger *log)
+{
+    *listeners = (struct listeners){0};
+    struct opening opening = {
+        .listeners = listeners, .config = config, .log = log, .whose = " for other nodes", .listens = true};
+    if (listen_on(&opening, host[0] == '\0' ? NULL : host, port == 0 ? PORT_FREE : (int)port))
+        return true;
+    listeners_close(listeners);
+    return false;
 }
 
 void listeners_close(struct listeners *listeners)

@@ -16,9 +16,17 @@ struct listeners {
     char *unix_socket; /* to be removed at the end; NULL: none */
 };
 
-/* Opens what config says and writes the port file that MEMCACHED_PORT_FILENAME names. false after an error that has
+/* Opens what config says for clients and writes the port file that MEMCACHED_PORT_FILENAME names. A node that first has
+ * to find its ring only takes the addresses: clients are refused until listeners_listen. false after an error that has
  * been logged; nothing is open then. */
 bool listeners_open(struct listeners *listeners, const struct config *config, struct logger *log);
+/* The addresses that listeners_open took begin to listen; harmless when they do. false after a logged error. */
+bool listeners_listen(const struct listeners *listeners, const struct config *config, struct logger *log);
+
+/* Opens the port for other nodes, at all addresses of `host` ("": of the machine); port 0: a free one. false as above.
+ */
+bool listeners_open_peers(struct listeners *listeners, const char *host, unsigned port, const struct config *config,
+                          struct logger *log);
 /* May be called twice. Removes the UNIX socket's file. */
 void listeners_close(struct listeners *listeners);
 

@@ -87,3 +87,19 @@ void logger_line(struct logger *log, enum logger_level level, const char *event,
         write_line(log, level, event, text);
     pthread_mutex_unlock(&log->lock);
 }
+
+bool logger_gate_pass(struct logger_gate *gate, uint64_t now_ms, uint64_t *held)
+{
+    if (gate->passed == 0 || now_ms - gate->since_ms >= LOGGER_GATE_MS) {
+        gate->since_ms = now_ms;
+        gate->passed = 0;
+    }
+    if (gate->passed == LOGGER_GATE_LINES) {
+        gate->held++;
+        return false;
+    }
+    gate->passed++;
+    *held = gate->held;
+    gate->held = 0;
+    return true;
+}

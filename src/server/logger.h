@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum logger_level {
@@ -15,8 +16,10 @@ enum logger_level {
 };
 
 enum {
-    LOGGER_BURST_MAX = 50,     /* lines at once */
-    LOGGER_PER_SECOND_MAX = 10 /* lines a second in the long run; what is left out is counted and said */
+    LOGGER_BURST_MAX = 50,      /* lines at once */
+    LOGGER_PER_SECOND_MAX = 10, /* lines a second in the long run; what is left out is counted and said */
+    LOGGER_GATE_LINES = 5,      /* that pass a gate ... */
+    LOGGER_GATE_MS = 10000      /* ... in such a time */
 };
 
 struct logger {
@@ -35,6 +38,17 @@ void logger_close(struct logger *log);
 /* `event` is a word to search for; the text a sentence without its full stop. Any thread. */
 void logger_line(struct logger *log, enum logger_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Keeps one kind of line that others can cause (refused connections, malformed messages) from drowning the rest. One
+ * thread's; zero-initialised. */
+struct logger_gate {
+    uint64_t since_ms;
+    unsigned passed;
+    uint64_t held; /* lines left out since the last that passed */
+};
+
+/* May a line pass now (monotonic milliseconds)? Then *held is how many were left out before it. */
+bool logger_gate_pass(struct logger_gate *gate, uint64_t now_ms, uint64_t *held);
 
 static inline void logger_set_verbosity(struct logger *log, uint32_t verbosity)
 {
