@@ -80,7 +80,7 @@ static void config_get_cluster(struct task *task)
     struct chain *out = &task->session->out;
     uint64_t ring_version;
     struct bytes members;
-    if (host->cluster == NULL || !host->cluster(host->host, &ring_version, &members)) {
+    if (host->cluster == NULL || !host->cluster(host->host, task->session, &ring_version, &members)) {
         answer_line(task, "ERROR");
         return;
     }

@@ -68,8 +68,8 @@ struct session_host {
     void (*ready)(void *host, struct session *session);
     /* `config get cluster`: one line "<host>|<ip>|<port>" for each member, separated by blanks, and the number of the
      * ring's version. NULL, or false: the command is unknown, as it is to memcached. The text is valid until the next
-     * call. */
-    bool (*cluster)(void *host, uint64_t *version, struct bytes *members);
+     * call of the same loop. */
+    bool (*cluster)(void *host, struct session *session, uint64_t *version, struct bytes *members);
     void *host;
 };
 

@@ -56,6 +56,24 @@ static void watch(struct peer_link *link, short what)
     CHECK(event_add(&link->event, NULL) == 0);
 }
 
+/* Reads, and writes when the socket takes something, as far as that is wanted of this link now. */
+static void watch_as_wanted(struct peer_link *link, bool writes)
+{
+    /* Who does not take our replies is asked for no more requests. */
+    bool is_full = writes && link->link.out.len > link->link.out_max;
+    bool reads = link->link.is_dialled || (!is_full && !link->hub->is_draining);
+    watch(link, (short)((reads ? EV_READ : 0) | (writes ? EV_WRITE : 0)));
+}
+
+void peer_hub_drain(struct peer_hub *hub)
+{
+    hub->is_draining = true;
+    for (struct list *at = hub->links.next; at != &hub->links; at = at->next) {
+        struct peer_link *link = CONTAINER_OF(at, struct peer_link, place);
+        watch_as_wanted(link, (link->watched & EV_WRITE) != 0);
+    }
+}
+
 static void drop_handshake(struct peer_link *link)
 {
     if (link->handshake == NULL)
@@ -399,7 +417,7 @@ static void on_event(int fd, short what, void *context)
         return;
     }
     if ((what & EV_WRITE) != 0) {
-        watch(link, EV_READ);
+        watch_as_wanted(link, false);
         peer_link_flush(link);
     }
     if ((what & EV_READ) != 0 && peer_link_is_open(link))
@@ -418,9 +436,7 @@ void peer_link_flush(struct peer_link *link)
             return;
         }
         if (sent == 0) {
-            /* Who does not take our replies is asked for no more requests. */
-            bool is_full = !link->link.is_dialled && out->len > link->link.out_max;
-            watch(link, is_full ? EV_WRITE : EV_READ | EV_WRITE);
+            watch_as_wanted(link, true);
             return;
         }
         counter_add(&link->hub->traffic.bytes_written, (uint64_t)sent);

@@ -61,6 +61,7 @@ struct peer_hub {
     struct pool chunks;
     struct list links, dead;
     unsigned shaking; /* links whose handshake is not over */
+    bool is_draining;
     struct logger_gate malformed;
     struct peer_traffic traffic;
 };
@@ -94,6 +95,9 @@ void peer_hub_init(struct peer_hub *hub);
 void peer_hub_close(struct peer_hub *hub);
 /* Frees the links that have been closed; at the end of each turn, when nobody is at work on one. */
 void peer_hub_bury(struct peer_hub *hub);
+
+/* Accepted links are read no more: what they asked is finished, nothing new is begun. */
+void peer_hub_drain(struct peer_hub *hub);
 
 /* Begins to connect. `address` is for people. NULL: it failed at once, errno says why. */
 struct peer_link *peer_link_dial(struct peer_hub *hub, const struct sockaddr *to, socklen_t to_len, const char *address,

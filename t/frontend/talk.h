@@ -86,8 +86,9 @@ static void talk_ready(void *host, struct session *session)
     ((struct talk *)host)->ready++;
 }
 
-static bool talk_cluster(void *host, uint64_t *version, struct bytes *members)
+static bool talk_cluster(void *host, struct session *session, uint64_t *version, struct bytes *members)
 {
+    (void)session;
     (void)host;
     *version = 12;
     *members = text("a.example|10.0.0.1|11211 b.example|10.0.0.2|11211");
