@@ -68,7 +68,7 @@ static void print_object(const struct printer *printer, const struct object *obj
 static struct blob *read_record(struct node *node, struct instant now, struct bytes key)
 {
     struct store_op op = {.kind = STORE_READ, .peek = true, .key = key, .hash = hash_of_key(key)};
-    op.partition = ring_partition(node->shared->view, op.hash);
+    op.partition = ring_partition(node->view, op.hash);
     store_submit(node->store, now, &op);
     struct store_op *done;
     while ((done = store_next_done(node->store, now)) != &op) {
@@ -81,6 +81,7 @@ static struct blob *read_record(struct node *node, struct instant now, struct by
 bool node_describe_key(struct node *node, struct instant now, struct bytes key, void (*line)(void *, const char *),
                        void *context)
 {
+    node_enter(node);
     struct printer printer = {.line = line, .context = context};
     struct blob *record = read_record(node, now, key);
     if (record == NULL)
@@ -91,7 +92,7 @@ bool node_describe_key(struct node *node, struct instant now, struct bytes key, 
     enum record_status status = record_decode(blob_bytes(record), &object, &arena);
     if (status == RECORD_OK) {
         struct replica_present present = replica_present_at(&node->shared->replica, now);
-        print_object(&printer, &object, node->shared->view->members[0].name, &present);
+        print_object(&printer, &object, node->shared->name, &present);
     } else {
         print(&printer, "record is unreadable: %s", record_status_text(status));
     }

@@ -3,72 +3,75 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/list.h"
+#include "node/forward.h"
+#include "node/inspect.h"
+#include "node/links.h"
+#include "node/serve.h"
 #include "node/shared.h"
 #include "node/sweep.h"
 
-#include <stdlib.h>
+enum {
+    SERVES_POOLED = 1024,   /* unused serves that are kept */
+    FORWARDED_POOLED = 256, /* the same of the larger ones */
+    HEAR_EVERY_MS = 100     /* how often the membership is told of the same epoch */
+};
 
-bool node_reload_buckets(struct node_shared *shared, const struct bucket_table *buckets)
+static void reroute(void *host, struct instant now, struct request *request)
 {
-    const struct bucket_table *present = atomic_load_explicit(&shared->buckets, memory_order_relaxed);
-    if (present != NULL && bucket_table_equal(present, buckets))
-        return true;
-    if (shared->all_buckets_count == NODE_RELOADS_MAX)
-        return false;
-    struct bucket_table *copy = malloc(sizeof *copy);
-    CHECK_MEMORY(copy);
-    bucket_table_copy(copy, buckets);
-    shared->all_buckets[shared->all_buckets_count++] = copy;
-    atomic_store_explicit(&shared->buckets, copy, memory_order_release);
-    return true;
+    struct node *node = host;
+    (void)now;
+    queue_push(&node->rerouted, &request->op.link);
 }
 
-struct node_shared *node_shared_new(const struct node_settings *settings, struct store *store,
-                                    const struct lock_ops *locks, hybrid_time newest)
+static void init_parts(struct node *node)
 {
-    struct ring_view *view = ring_view_new_single(settings->name, settings->partition_count);
-    if (view == NULL || settings->incarnation == 0 || settings->tokens_max == 0) {
-        ring_view_free(view);
-        return NULL;
-    }
-    struct node_shared *shared = calloc(1, sizeof *shared);
-    CHECK_MEMORY(shared);
-    shared->view = view;
-    shared->store = store;
-    shared->tokens = token_table_new(settings->tokens_max, locks);
-    replica_init(&shared->replica, view->members[0].id, settings->incarnation, newest);
-    shared->replica.grace_ms = settings->grace_ms;
-    shared->replica.pairs_kept = view->member_count == 1 ? REPLICA_PAIRS_KEPT_ALONE : REPLICA_PAIRS_KEPT;
-    shared->replica.value_max = settings->value_max;
-    shared->replica.object_max = settings->object_max;
-    CHECK(node_reload_buckets(shared, &settings->buckets));
-    return shared;
-}
-
-void node_shared_free(struct node_shared *shared)
-{
-    if (shared == NULL)
-        return;
-    for (unsigned i = 0; i < shared->all_buckets_count; i++) {
-        bucket_table_close(shared->all_buckets[i]);
-        free(shared->all_buckets[i]);
-    }
-    token_table_free(shared->tokens);
-    ring_view_free(shared->view);
-    free(shared);
+    struct node_shared *shared = node->shared;
+    const struct coordinator_parts parts = {
+        .replica = &shared->replica,
+        .tokens = shared->tokens,
+        .store = node->store,
+        .peers = &node->peers,
+        .writes_held = &shared->writes_held,
+        .settings = shared->coordinator,
+        .ports = {.reroute = reroute, .host = node},
+    };
+    peers_init(&node->peers, &node->flushes);
+    coordinator_init(&node->coordinator, &parts);
+    node->forwards = forward_table_new();
+    pool_init(&node->serves, sizeof(struct serve), SERVES_POOLED);
+    pool_init(&node->forwarded, sizeof(struct forwarded), FORWARDED_POOLED);
 }
 
 void node_init(struct node *node, struct node_shared *shared, struct store_loop *store)
 {
-    *node = (struct node){.shared = shared, .store = store};
-    coordinator_init(&node->coordinator, &shared->replica, shared->tokens, store);
+    *node = (struct node){.shared = shared, .store = store, .greet_at_ns = UINT64_MAX};
+    queue_init(&node->flushes);
+    queue_init(&node->inspections);
+    queue_init(&node->rerouted);
+    queue_init(&node->ended);
     queue_init(&node->unsettled);
+    list_init(&node->links);
+    arena_init(&node->scratch);
+    init_parts(node);
+    node_take_slot(node);
 }
 
 void node_close(struct node *node)
 {
+    CHECK(list_is_empty(&node->links) && node->pending == 0 && queue_is_empty(&node->inspections));
     sweep_free(node->sweep);
+    forward_table_free(node->forwards);
     coordinator_close(&node->coordinator);
+    peers_close(&node->peers);
+    pool_close(&node->serves);
+    pool_close(&node->forwarded);
+    arena_close(&node->scratch);
+    node_give_slot(node);
+}
+
+unsigned node_pending(const struct node *node)
+{
+    return node->pending;
 }
 
 void node_load(struct node *node, struct instant now)
@@ -76,13 +79,82 @@ void node_load(struct node *node, struct instant now)
     coordinator_load_flush(&node->coordinator, now);
 }
 
-void node_request(struct node *node, struct instant now, struct request *request)
+void node_learn(struct node *node, struct instant now, hybrid_time clock, const struct flush_registers *registers)
+{
+    node_enter(node);
+    replica_observe(&node->shared->replica, clock, now);
+    coordinator_take_registers(&node->coordinator, now, registers);
+}
+
+void node_hear_of_epoch(struct node *node, struct instant now, uint64_t epoch)
+{
+    const struct node_shared *shared = node->shared;
+    if (epoch <= node->view->epoch || shared->hear_of_epoch == NULL)
+        return;
+    if (epoch <= node->heard_epoch && now.mono_ns - node->heard_ns < (uint64_t)HEAR_EVERY_MS * 1000000)
+        return;
+    node->heard_epoch = epoch;
+    node->heard_ns = now.mono_ns;
+    shared->hear_of_epoch(shared->host, epoch);
+}
+
+void node_place(struct node *node, struct request *request)
 {
     struct bytes key = request_key(request);
     request->op.hash = hash_of_key(key);
-    request->op.partition = ring_partition(node->shared->view, request->op.hash);
+    request->op.partition = ring_partition(node->view, request->op.hash);
     request->bucket = bucket_of_key(node_buckets(node->shared), key);
-    coordinator_start(&node->coordinator, now, request);
+}
+
+void node_request(struct node *node, struct instant now, struct request *request)
+{
+    node_enter(node);
+    node_place(node, request);
+    if (node->is_alone || request->kind == REQUEST_FLUSH) {
+        coordinator_start(&node->coordinator, now, request, 0);
+        return;
+    }
+    request->deadline_ns = now.mono_ns + (uint64_t)node->coordinator.settings.timeout_ms * 1000000;
+    forward_route(node, now, request);
+}
+
+static unsigned on_new_view(struct node *node, struct instant now)
+{
+    if (!node->view_is_new)
+        return 0;
+    node->view_is_new = false;
+    forward_on_view(node, now);
+    return coordinator_on_view(&node->coordinator, now);
+}
+
+static void route_anew(struct node *node, struct instant now)
+{
+    struct queue rerouted;
+    struct queue_node *at;
+    queue_init(&rerouted);
+    queue_append(&rerouted, &node->rerouted);
+    while ((at = queue_pop(&rerouted)) != NULL) {
+        struct request *request = CONTAINER_OF(at, struct request, op.link);
+        if (serve_forward_owns(request))
+            serve_forward_reroute(node, now, request);
+        else
+            forward_route(node, now, request);
+    }
+}
+
+unsigned node_go_on(struct node *node, struct instant now)
+{
+    unsigned ended = on_new_view(node, now);
+    struct queue_node *at;
+    route_anew(node, now);
+    while ((at = queue_pop(&node->ended)) != NULL) {
+        struct request *request = CONTAINER_OF(at, struct request, op.link);
+        request->done(request);
+        ended++;
+    }
+    if (!queue_is_empty(&node->inspections))
+        inspect_end(node);
+    return ended;
 }
 
 static struct store_op *next_ended(struct node *node, struct instant now)
@@ -91,18 +163,146 @@ static struct store_op *next_ended(struct node *node, struct instant now)
     return first != NULL ? CONTAINER_OF(first, struct store_op, link) : store_next_done(node->store, now);
 }
 
+static void on_own_op(struct node *node, struct store_op *op)
+{
+    switch ((enum node_op)op->owner) {
+    case NODE_OP_SWEEP:
+        sweep_on_stored(node->sweep, op);
+        break;
+    case NODE_OP_READ:
+    case NODE_OP_WRITE:
+    case NODE_OP_FLUSH:
+        serve_on_stored(node, op);
+        break;
+    case NODE_OP_GREETING:
+        greeting_on_stored(node, op);
+        break;
+    case NODE_OP_INSPECTION:
+        inspect_on_stored(node, op);
+        break;
+    }
+}
+
 unsigned node_settle(struct node *node, struct instant now)
 {
     unsigned ended = 0;
     struct store_op *op;
+    node_enter(node);
     node->coordinator.now = now; /* for functions that the store runs again after waiting for space */
     while ((op = next_ended(node, now)) != NULL) {
-        if (sweep_owns(node->sweep, op))
-            sweep_on_stored(node->sweep, op);
-        else if (coordinator_on_stored(&node->coordinator, now, op))
-            ended++;
+        if (op->owner < COORDINATOR_OPS)
+            ended += coordinator_on_stored(&node->coordinator, now, op);
+        else
+            on_own_op(node, op);
     }
-    return ended;
+    ended += coordinator_settle(&node->coordinator, now);
+    return ended + node_go_on(node, now);
+}
+
+/* What the other end asks, on a link that it has dialled. */
+static bool receive_ask(struct node *node, struct instant now, struct node_link *link, const struct frame *frame)
+{
+    switch (frame->type) {
+    case MESSAGE_READ:
+        return serve_read(node, now, link, frame);
+    case MESSAGE_WRITE:
+        return serve_write(node, now, link, frame);
+    case MESSAGE_FORWARD:
+        return serve_forward(node, now, link, frame);
+    case MESSAGE_FLUSH:
+        return serve_flush(node, now, link, frame);
+    default:
+        return false;
+    }
+}
+
+static bool on_read_reply(struct node *node, struct instant now, struct node_link *link, const struct frame *frame)
+{
+    struct message_read_reply reply;
+    if (!message_read_read_reply(frame, &reply))
+        return false;
+    node_hear_of_epoch(node, now, reply.epoch);
+    if ((reply.id & INSPECT_ID_BIT) != 0)
+        inspect_on_read_reply(node, &reply);
+    else
+        (void)coordinator_on_read_reply(&node->coordinator, now, link->link->peer, &reply);
+    return true;
+}
+
+static bool on_write_reply(struct node *node, struct instant now, struct node_link *link, const struct frame *frame)
+{
+    struct message_write_reply reply;
+    if (!message_read_write_reply(frame, &reply))
+        return false;
+    node_hear_of_epoch(node, now, reply.epoch);
+    (void)coordinator_on_write_reply(&node->coordinator, now, link->link->peer, &reply);
+    return true;
+}
+
+static bool on_flush_reply(struct node *node, struct instant now, struct node_link *link, const struct frame *frame)
+{
+    struct message_flush_reply reply;
+    if (!message_read_flush_reply(frame, &reply))
+        return false;
+    (void)coordinator_on_flush_reply(&node->coordinator, now, link->link->peer, &reply);
+    return true;
+}
+
+/* What the other end answers, on a link that this node has dialled. */
+static bool receive_answer(struct node *node, struct instant now, struct node_link *link, const struct frame *frame)
+{
+    switch (frame->type) {
+    case MESSAGE_READ_REPLY:
+        return on_read_reply(node, now, link, frame);
+    case MESSAGE_WRITE_REPLY:
+        return on_write_reply(node, now, link, frame);
+    case MESSAGE_FORWARD_REPLY:
+        return forward_on_reply(node, now, link, frame);
+    case MESSAGE_FLUSH_REPLY:
+        return on_flush_reply(node, now, link, frame);
+    default:
+        return false;
+    }
+}
+
+static bool receive(struct node *node, struct instant now, struct node_link *link, const struct frame *frame)
+{
+    if (frame->type == MESSAGE_GREETING)
+        return greeting_receive(node, now, link, frame);
+    if (!link->is_greeted)
+        return false;
+    return link->link->is_dialled ? receive_answer(node, now, link, frame) : receive_ask(node, now, link, frame);
+}
+
+bool node_receive(struct node *node, struct instant now, struct link *link, const struct frame *frame)
+{
+    node_enter(node);
+    bool good = receive(node, now, node_link_of(link), frame);
+    if (!good)
+        counter_increment(&node->counters.malformed);
+    (void)node_go_on(node, now);
+    return good;
+}
+
+void node_tick(struct node *node, struct instant now)
+{
+    node_enter(node);
+    (void)coordinator_tick(&node->coordinator, now);
+    forward_tick(node, now);
+    greeting_tick(node, now);
+    inspect_tick(node, now);
+    (void)node_go_on(node, now);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t node_wake_at(const struct node *node)
+{
+    uint64_t own = earlier(node->greet_at_ns, inspect_wake_at(node));
+    return earlier(earlier(own, forward_wake_at(node)), coordinator_wake_at(&node->coordinator));
 }
 
 uint64_t node_now_ms(const struct node *node, struct instant now)
@@ -113,19 +313,4 @@ uint64_t node_now_ms(const struct node *node, struct instant now)
 uint64_t node_token(struct node *node, const struct request *request, int pick)
 {
     return coordinator_token(&node->coordinator, request, pick);
-}
-
-const struct ring_view *node_view(const struct node_shared *shared)
-{
-    return shared->view;
-}
-
-const struct bucket_table *node_buckets(const struct node_shared *shared)
-{
-    return atomic_load_explicit(&shared->buckets, memory_order_acquire);
-}
-
-struct hybrid_clock *node_clock(struct node_shared *shared)
-{
-    return &shared->replica.clock;
 }

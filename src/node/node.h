@@ -1,13 +1,32 @@
-/* One node on one loop: joins ring, coordinator, replica and store, and routes between them.
+/* One node on one loop: joins ring, coordinator, replica and store, and routes messages and requests between them.
  *
  * A process has one node_shared and, for each of its loops, one node. In the simulator a process is just a few of
- * these structures. */
+ * these structures.
+ *
+ *   node.c      requests and frames: which part of the room they go to
+ *   route.c     who coordinates a request: this node or another
+ *   forward.c   requests on their way to another coordinator and back
+ *   serve.c     what other nodes ask of this one: read, write, flush
+ *   serve_forward.c  their clients' requests, coordinated here
+ *   once.h      at most once for each forwarded request
+ *   greeting.c  links: what must be exchanged before any data
+ *   publish.c   ring views and buckets, swapped whole under running loops
+ *   sweep.c     frees the dead
+ *   describe.c, inspect.c  a key's versions, here and at all replicas */
 #ifndef NODE_NODE_H
 #define NODE_NODE_H
 
+#include "base/arena.h"
 #include "base/instant.h"
+#include "base/list.h"
+#include "base/pool.h"
+#include "base/queue.h"
 #include "coordinator/coordinator.h"
+#include "coordinator/peers.h"
 #include "coordinator/request.h"
+#include "message/frame.h"
+#include "message/link.h"
+#include "ring/ring.h"
 #include "storage/store.h"
 
 #include <stdint.h>
@@ -25,6 +44,30 @@ struct node_settings {
     uint64_t value_max;          /* most bytes of one value */
     uint64_t object_max;         /* most bytes of all siblings of a key together */
     uint32_t tokens_max;         /* entries of the token table */
+    struct coordinator_settings coordinator;
+    unsigned
+        loops; /* nodes that will be open at once, 0 counts as 1: each keeps the view that it uses from being freed */
+    /* A message told of a newer ring table than this process has: its membership should ask for it. Any loop's thread;
+     * may be called often. NULL: nobody wants to know. */
+    void (*hear_of_epoch)(void *host, uint64_t epoch);
+    void *host;
+};
+
+enum {
+    NODE_FORWARDS_MAX = 65536,        /* under way at once on one loop; then FAILURE_BUSY */
+    NODE_SERVES_MAX = 8192,           /* that one link may have under way here; then refused, nothing done */
+    NODE_SERVE_BYTES_MAX = 256 << 20, /* the same, of their keys and values */
+    NODE_GREETING_MS = 250            /* after which an unanswered greeting is repeated */
+};
+
+/* Written by the loop, read by anyone: `stats ring`. */
+struct node_counters {
+    _Atomic uint64_t forwarded, forward_retries, forward_failures; /* requests sent to another coordinator */
+    _Atomic uint64_t served_forwards, served_reads, served_writes; /* for other nodes */
+    _Atomic uint64_t repeated_forwards; /* copies of a forward that had been carried out: dropped */
+    _Atomic uint64_t refused_epochs, malformed;
+    _Atomic uint64_t refused_serves; /* NODE_SERVES_MAX or NODE_SERVE_BYTES_MAX was reached */
+    _Atomic uint64_t refused_links;  /* of another cluster */
 };
 
 /* `newest`: the highest hybrid time that start-up found. NULL when the settings are impossible. */
@@ -36,22 +79,78 @@ void node_shared_free(struct node_shared *shared);
  * way; at most 1024 reloads, not counting those that change nothing. Any one thread. false when there were too many. */
 bool node_reload_buckets(struct node_shared *shared, const struct bucket_table *buckets);
 
+/* Adopts a ring table; the view becomes the shared's. Any one thread at a time (the membership's). An older epoch than
+ * the present one is refused (false) and freed. Loops see it at their next call: wake them (node_settle) so that what
+ * waits for it goes on at once. */
+bool node_publish_view(struct node_shared *shared, struct ring_view *view);
+/* While a change is being decided that allows no write beside it; reads go on. Any thread. */
+void node_hold_writes(struct node_shared *shared, bool held);
+/* Has nothing ever been stored here (flush registers do not count)? Any thread. */
+bool node_is_empty(struct node_shared *shared);
+
 struct node {
     struct node_shared *shared;
     struct store_loop *store;
     struct coordinator coordinator;
+    struct peers peers;
+    struct queue flushes; /* links with something to write */
+    struct node_counters counters;
+    struct forward_table *forwards; /* forward.c */
+    struct pool serves, forwarded;  /* serve.c, serve_forward.c */
+    const struct ring_view *view;   /* of the call that is under way */
+    int self_index;                 /* of this node among the view's members, -1: not one of them */
+    bool is_alone;                  /* the only member */
+    bool view_is_new;               /* what waits for a newer view has not been told of this one */
+    unsigned slot;                  /* publish.c */
+    uint64_t heard_epoch, heard_ns; /* what was last told to settings.hear_of_epoch, and when */
+    struct list links;              /* of struct node_link, newest first (greeting.c) */
+    uint64_t link_serial;           /* of the newest */
+    uint64_t greet_at_ns;           /* when the next greeting is to be repeated */
+    struct queue inspections;       /* under way (inspect.c) */
+    uint64_t inspection_serial;
+    unsigned pending;       /* serves and greetings that are under way */
+    struct queue rerouted;  /* requests for which a coordinator is to be chosen anew, by op.link */
+    struct queue ended;     /* requests that ended outside the coordinator, by op.link */
+    struct arena scratch;   /* of the message that is under way */
     struct sweep *sweep;    /* of the background loop; NULL until its first slice */
     struct queue unsettled; /* operations that ended while node_describe_key waited for its own */
 };
 
 /* `store` is this loop's side of the store. */
 void node_init(struct node *node, struct node_shared *shared, struct store_loop *store);
+/* All requests and inspections have ended, all links are down, nothing is pending. */
 void node_close(struct node *node);
+/* What is still under way for other nodes, also when their links are down; node_settle and node_tick end it. */
+unsigned node_pending(const struct node *node);
+
+/* A connection's handshake is over. The node borrows the link until node_link_down. A dialled link is used for requests
+ * as soon as its greeting has been answered. Of two dialled links to one peer the newer one is used. */
+void node_link_up(struct node *node, struct instant now, struct link *link);
+/* The connection is gone. What waits for the peer fails over or fails; replies that are still being made are dropped.
+ */
+void node_link_down(struct node *node, struct instant now, struct link *link);
+
+/* A frame of the data plane (type < MESSAGE_OF_MEMBERSHIP) has come. false: it is malformed; log it, close the link and
+ * call node_link_down. Follow a batch of these with node_settle. */
+bool node_receive(struct node *node, struct instant now, struct link *link, const struct frame *frame);
+
+/* The next link with something in `out`, taken off the queue; NULL: no more. To be called at the end of each turn. */
+struct link *node_next_flush(struct node *node);
+
+/* Deadlines, hedges, probes. */
+void node_tick(struct node *node, struct instant now);
+/* When node_tick is due, monotonic nanoseconds; UINT64_MAX: not at all. */
+uint64_t node_wake_at(const struct node *node);
 
 /* Takes over what an earlier run left in the store (the flush times). Once, on any one node, before the loops start. */
 void node_load(struct node *node, struct instant now);
 
-/* Starts a request. The node borrows it until request->done, which is never called from within. */
+/* What gossip tells of another member's clock and flush registers [R7]: both count at once; registers that say anything
+ * new are stored. */
+void node_learn(struct node *node, struct instant now, hybrid_time clock, const struct flush_registers *registers);
+
+/* Starts a request. The node borrows it until request->done, which is never called from within: node_settle,
+ * node_receive, node_tick and node_link_down call it. */
 void node_request(struct node *node, struct instant now, struct request *request);
 
 /* Lets everything that has ended go on: request->done is called from here. To be called after requests were started and
@@ -86,8 +185,42 @@ unsigned node_sweep_pending(const struct node *node);
 bool node_describe_key(struct node *node, struct instant now, struct bytes key, void (*line)(void *, const char *),
                        void *context);
 
-/* The ring as this process sees it. */
+/* Every owner's versions of a key, for `ringctl key`: asks all owners and tells when all have answered or failed. */
+struct inspection_replica {
+    uint32_t member; /* index into the view of the inspection's epoch */
+    uint32_t node;   /* its id, also when there is another view by now */
+    bool is_owner;
+    enum { INSPECT_ANSWERED, INSPECT_ABSENT, INSPECT_CORRUPT, INSPECT_UNREACHABLE } outcome;
+    struct blob *record; /* INSPECT_ANSWERED; the inspection's, until node_inspect_finish */
+};
+struct inspection {
+    /* Set by the caller. */
+    uint8_t key[REQUEST_KEY_MAX];
+    uint16_t key_len;
+    void (*done)(struct inspection *); /* called as request->done is */
+    void *owner;
+    /* The answer. */
+    uint16_t partition;
+    uint64_t epoch;
+    unsigned replica_count;
+    struct inspection_replica replicas[RING_COPIES_MAX]; /* in the order of the preference list */
+    /* The node's own. */
+    unsigned waiting; /* bit n: for replicas[n] */
+    uint64_t deadline_ns;
+    uint64_t serial;
+    struct queue_node link;
+    struct store_op op;
+};
+void node_inspect(struct node *node, struct instant now, struct inspection *inspection);
+void node_inspect_finish(struct inspection *inspection);
+
+/* The ring as this process sees it. For the thread that publishes views, until it publishes the next one; before the
+ * first the node is a ring of its own, with epoch 0 and cluster 0. */
 const struct ring_view *node_view(const struct node_shared *shared);
+/* The same for the loop of this node, until its next node_ call. */
+const struct ring_view *node_loop_view(struct node *node);
+/* Its epoch. Any thread. */
+uint64_t node_epoch(const struct node_shared *shared);
 /* The buckets in force; valid until node_shared_free, also after a reload. */
 const struct bucket_table *node_buckets(const struct node_shared *shared);
 /* The process's one clock: its reading goes with each checkpoint. */

@@ -12,14 +12,63 @@
 
 enum { NODE_RELOADS_MAX = 1024 };
 
+/* Whose an op is (store_op.owner) when it is not the coordinator's. */
+enum node_op {
+    NODE_OP_SWEEP = COORDINATOR_OPS,
+    NODE_OP_READ,
+    NODE_OP_WRITE,
+    NODE_OP_FLUSH,
+    NODE_OP_GREETING,
+    NODE_OP_INSPECTION
+};
+
+/* The view that one node uses: whatever stands here is not freed. See publish.c. */
+struct view_slot {
+    _Alignas(64) _Atomic(const struct ring_view *) view;
+    _Atomic bool taken;
+};
+
 struct node_shared {
-    struct ring_view *view;
+    _Atomic(const struct ring_view *) view; /* in force */
+    _Atomic uint64_t epoch;                 /* of that view */
+    struct view_slot *slots;
+    unsigned slot_count;
+    struct ring_view **retired; /* no longer in force, perhaps still in use; room for one more than there are slots */
+    unsigned retired_count;
+    _Atomic bool writes_held;
     struct replica replica;
     struct token_table *tokens;
     struct store *store;
+    struct coordinator_settings coordinator;
+    void (*hear_of_epoch)(void *host, uint64_t epoch);
+    void *host;
+    char name[RING_NAME_MAX + 1];
     _Atomic(const struct bucket_table *) buckets;       /* the ones in force */
     struct bucket_table *all_buckets[NODE_RELOADS_MAX]; /* these and all before: requests may still point to them */
     unsigned all_buckets_count;
 };
+
+/* A place for the view that a node uses; node->view is set. To be given back. */
+void node_take_slot(struct node *node);
+void node_give_slot(struct node *node);
+/* Another view is in force than the one in node->view: uses it. */
+void node_change_view(struct node *node);
+
+/* To be called first by everything that works with the view: for the length of the call there is one. */
+static inline void node_enter(struct node *node)
+{
+    if (atomic_load_explicit(&node->shared->view, memory_order_acquire) != node->view)
+        node_change_view(node);
+}
+
+/* Sets hash, partition and bucket of a request. */
+void node_place(struct node *node, struct request *request);
+
+/* Ends what can be ended after a call into the coordinator or the links: requests to be routed anew, requests that
+ * ended outside the coordinator. Calls request->done; returns how many ended. */
+unsigned node_go_on(struct node *node, struct instant now);
+
+/* A message had this epoch. */
+void node_hear_of_epoch(struct node *node, struct instant now, uint64_t epoch);
 
 #endif

@@ -49,14 +49,6 @@ void sweep_free(struct sweep *sweep)
     free(sweep);
 }
 
-bool sweep_owns(const struct sweep *sweep, const struct store_op *op)
-{
-    if (sweep == NULL)
-        return false;
-    const char *at = (const char *)op, *first = (const char *)sweep->candidates;
-    return at >= first && at < first + sizeof sweep->candidates;
-}
-
 void sweep_on_stored(struct sweep *sweep, struct store_op *op)
 {
     CHECK(sweep->in_flight > 0);
@@ -95,6 +87,7 @@ static void visit(void *context, uint16_t partition, struct bytes key, struct by
     candidate->sweep = sweep;
     candidate->op = (struct store_op){.kind = STORE_UPDATE,
                                       .durability = DURABILITY_COMMITTED,
+                                      .owner = NODE_OP_SWEEP,
                                       .uses_reserve = true,
                                       .partition = partition,
                                       .key = bytes_of(candidate->key, key.len)};
@@ -128,7 +121,9 @@ struct node_sweep_result node_sweep(struct node *node, struct instant now, unsig
     struct node_sweep_result result = {0};
     (void)node_settle(node, now);
     sweep->now = now;
-    if (sweep->in_flight == 0) { /* else updates of the last slice still wait for space */
+    if (!node->is_alone) { /* others may still lack what is dead here: nothing is freed without their horizon [R3] */
+        result.pass_ended = true;
+    } else if (sweep->in_flight == 0) { /* else updates of the last slice still wait for space */
         uint64_t passes = sweep->cursor.passes;
         sweep->found = 0;
         records = records < NODE_SWEEP_MAX ? records : NODE_SWEEP_MAX;

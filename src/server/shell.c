@@ -141,7 +141,8 @@ static bool open_node(struct shell *shell)
                                      .grace_ms = config->grace_ms,
                                      .value_max = config->value_max,
                                      .object_max = config->object_max,
-                                     .tokens_max = (uint32_t)config->tokens_max};
+                                     .tokens_max = (uint32_t)config->tokens_max,
+                                     .loops = (unsigned)config->threads + 1}; /* and the keeper's */
     if (settings.object_max == 0)
         settings.object_max = OBJECT_MAX_ITEMS * config->value_max;
     while (settings.incarnation == 0) {

@@ -57,8 +57,13 @@ static int setup(void **state)
         .locks = &lock_none, .wake_loop = wake_loop, .wake_storage = wake, .wake_sync = wake, .report = report};
     struct store_recovery found;
     assert_int_equal(store_open(&f->store, &limits, &ports, LOOPS, &found), STORE_OPEN_OK);
-    struct node_settings settings = {
-        .name = "n", .incarnation = 1, .partition_count = 16, .value_max = 1000, .object_max = 10000, .tokens_max = 16};
+    struct node_settings settings = {.name = "n",
+                                     .incarnation = 1,
+                                     .partition_count = 16,
+                                     .value_max = 1000,
+                                     .object_max = 10000,
+                                     .tokens_max = 16,
+                                     .loops = LOOPS};
     bucket_table_init(&settings.buckets);
     struct bucket carts = bucket_default("carts");
     carts.prefix_len = 3;

@@ -80,6 +80,12 @@ uint8_t *store_draft_alloc(struct store_draft *draft, size_t len)
     return draft->record == NULL ? NULL : draft->record->at;
 }
 
+bool store_draft_take(struct store_draft *draft, struct blob *record)
+{
+    draft->record = blob_retain(record);
+    return true;
+}
+
 static void fake_read(struct store_loop *loop, struct store_op *op)
 {
     struct fake_record *found = fake_find(loop, op, false);

@@ -1,0 +1,30 @@
+/* Requests on their way to another coordinator and back, Dynamo 4.5. Within the room.
+ *
+ * A request is forwarded to one member at a time. It is sent on to another one if it certainly was not carried out, or
+ * if its outcome is unknown but doing it twice is as good as once; else the client is told that the outcome is unknown.
+ */
+#ifndef NODE_FORWARD_H
+#define NODE_FORWARD_H
+
+#include "message/frame.h"
+#include "node/links.h"
+#include "node/node.h"
+
+struct forward_table;
+
+struct forward_table *forward_table_new(void);
+void forward_table_free(struct forward_table *table); /* nothing is under way */
+
+/* Chooses who coordinates a request and hands it over: to this node's coordinator, or to a link. What fails at once
+ * ends in node->ended. request->deadline_ns is set. */
+void forward_route(struct node *node, struct instant now, struct request *request);
+
+/* A FORWARD_REPLY. false: malformed. */
+bool forward_on_reply(struct node *node, struct instant now, struct node_link *link, const struct frame *frame);
+void forward_on_link_down(struct node *node, struct instant now, struct node_link *link);
+/* A newer view: what was told that it had gone to the wrong member is routed anew. */
+void forward_on_view(struct node *node, struct instant now);
+void forward_tick(struct node *node, struct instant now);
+uint64_t forward_wake_at(const struct node *node);
+
+#endif
