@@ -23,12 +23,13 @@ static void warn_of_bucket(json_t *warnings, const struct ring_view *view, const
 {
     unsigned owners = view->owner_count;
     unsigned r = bucket->r < owners ? bucket->r : owners, w = bucket->w < owners ? bucket->w : owners;
-    if (owners == 2 && w == 2)
+    bool of_two = view->member_count == 2;
+    if (of_two && w == 2)
         warn(warnings, "bucket %s: two members with w=2: both are needed for a write", bucket->name);
     else if (w == owners)
         warn(warnings, "bucket %s: w = n = %u: while a member is away, keys that it owns cannot be written",
              bucket->name, owners);
-    if (owners == 2 && r == 2)
+    if (of_two && r == 2)
         warn(warnings, "bucket %s: two members with r=2: both are needed for a read", bucket->name);
     else if (r == owners)
         warn(warnings, "bucket %s: r = n = %u: while a member is away, keys that it owns cannot be read", bucket->name,

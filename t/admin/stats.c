@@ -79,8 +79,12 @@ static int setup(void **state)
         f->frontend_list[i] = &f->frontends[i];
         f->node_list[i] = &f->nodes[i];
     }
-    f->process = (struct admin_process){
-        .pid = 7, .version = "v", .libevent_version = "e", .rusage_user_us = 1002003, .memory_limit_bytes = 64};
+    f->process = (struct admin_process){.pid = 7,
+                                        .version = "v",
+                                        .libevent_version = "e",
+                                        .node = "n",
+                                        .rusage_user_us = 1002003,
+                                        .memory_limit_bytes = 64};
     f->source = (struct admin_source){.process = &f->process,
                                       .frontends = f->frontend_list,
                                       .nodes = f->node_list,
@@ -280,6 +284,60 @@ static void buckets_are_shown_with_printable_prefixes(void **state)
     assert_string_equal(value_of(f, "carts:prefix"), "c?:");
     assert_string_equal(value_of(f, "carts:stale-cas"), "sibling");
     assert_string_equal(value_of(f, "carts:max-siblings"), "100");
+    /* What is wanted, and what a ring of one leaves of it. */
+    assert_string_equal(value_of(f, "carts:w"), "2");
+    assert_string_equal(value_of(f, "carts:effective-w"), "1");
+    assert_string_equal(value_of(f, "carts:effective-r"), "1");
+}
+
+static void the_ring_is_shown_with_this_nodes_share_and_all_loops_messages(void **state)
+{
+    struct fixture *f = *state;
+    atomic_store(&f->nodes[0].counters.forwarded, 2);
+    atomic_store(&f->nodes[1].counters.forwarded, 3);
+    atomic_store(&f->nodes[1].counters.served_writes, 4);
+    atomic_store(&f->nodes[0].coordinator.counters.hedges, 5);
+    atomic_store(&f->nodes[1].coordinator.counters.repairs_before, 6);
+    f->lines = 0;
+    admin_stats_ring(&f->source, collect, f);
+    assert_string_equal(value_of(f, "members"), "1");
+    assert_string_equal(value_of(f, "copies"), "1");
+    assert_string_equal(value_of(f, "partitions"), "16");
+    assert_string_equal(value_of(f, "node"), "n");
+    assert_string_equal(value_of(f, "owned_partitions"), "16");
+    assert_string_equal(value_of(f, "ownership_percent"), "100.00");
+    assert_string_equal(value_of(f, "coordinates_percent"), "100.00");
+    assert_string_equal(value_of(f, "forwards"), "5");
+    assert_string_equal(value_of(f, "served_writes"), "4");
+    assert_string_equal(value_of(f, "hedges"), "5");
+    assert_string_equal(value_of(f, "repairs_before_reply"), "6");
+    assert_string_equal(value_of(f, "timeouts"), "0");
+    assert_int_equal(strlen(value_of(f, "fingerprint")), 16);
+    f->process.node = "somebody else"; /* not in the table yet */
+    f->lines = 0;
+    admin_stats_ring(&f->source, collect, f);
+    assert_string_equal(value_of(f, "owned_partitions"), "0");
+}
+
+/* Both are nothing but counters: each has a line of its own in some group. */
+static void each_message_counter_has_its_own_line(void **state)
+{
+    struct fixture *f = *state;
+    _Atomic uint64_t *node = (void *)&f->nodes[0].counters;
+    size_t count = sizeof(struct node_counters) / sizeof(uint64_t);
+    for (size_t i = 0; i < count; i++)
+        atomic_store(&node[i], 1000 + i);
+    f->lines = 0;
+    admin_stats_ring(&f->source, collect, f);
+    for (size_t i = 0; i < count; i++) {
+        unsigned found = 0;
+        for (unsigned line = 0; line < f->lines; line++) {
+            uint64_t value;
+            found += decimal_read(bytes_of_text(f->values[line]), &value) && value == 1000 + i;
+        }
+        if (found != 1)
+            fail_msg("counter %zu is on %u lines", i, found);
+    }
 }
 
 static void a_volatile_store_shows_no_log_and_an_empty_one_no_items(void **state)
@@ -311,6 +369,8 @@ int main(void)
         CLAIM(latency_quantiles_come_from_all_loops_in_microseconds),
         CLAIM(the_versions_that_reads_saw_are_shown_with_their_share),
         CLAIM(buckets_are_shown_with_printable_prefixes),
+        CLAIM(the_ring_is_shown_with_this_nodes_share_and_all_loops_messages),
+        CLAIM(each_message_counter_has_its_own_line),
         CLAIM(a_volatile_store_shows_no_log_and_an_empty_one_no_items),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
