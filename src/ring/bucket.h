@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { BUCKETS_MAX = 256, BUCKET_NAME_MAX = 49, BUCKET_PREFIX_MAX = 250, BUCKET_SIBLINGS_MAX_DEFAULT = 100 };
@@ -54,5 +55,11 @@ const struct bucket *bucket_of_key(const struct bucket_table *table, struct byte
 /* Two settings that cannot hold together in one bucket (e.g. reconcile = lww with stale-cas = sibling) give
  * a static text that says so, else NULL. */
 const char *bucket_conflict(const struct bucket *bucket);
+
+/* A table as bytes, for the members' shared settings; bucket_table_encode writes exactly bucket_table_size bytes. */
+size_t bucket_table_size(const struct bucket_table *table);
+void bucket_table_encode(const struct bucket_table *table, uint8_t *at);
+/* Checks every field and every conflict. false: *fault is a static text; `out` need not be closed then. */
+bool bucket_table_decode(struct bytes in, struct bucket_table *out, const char **fault);
 
 #endif
