@@ -105,9 +105,14 @@ static bool finish_sizes(struct config *config, char *error)
 /* A name that goes into messages and lists. */
 static bool check_name(const char *option, const char *name, char *error)
 {
-    if (name != NULL && (strlen(name) > RING_NAME_MAX || name[strcspn(name, " \t\r\n")] != '\0'))
-        return refuse(error, "%s: a name of at most %d bytes without spaces", option, RING_NAME_MAX);
-    return true;
+    size_t len = name != NULL ? strlen(name) : 0;
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)name[i] <= ' ' || name[i] == 0x7f)
+            len = RING_NAME_MAX + 1;
+    }
+    return len <= RING_NAME_MAX
+           || refuse(error, "%s: a name of at most %d bytes without spaces and control characters", option,
+                     RING_NAME_MAX);
 }
 
 static bool check_seeds(const struct config *config, char *error)
@@ -197,8 +202,8 @@ bool config_finish(struct config *config, char *error)
 
 void config_make_absolute(struct config *config)
 {
-    char **paths[] = {&config->data,     &config->config_file, &config->unix_socket,
-                      &config->pid_file, &config->auth_file,   &config->secret_file};
+    char **paths[] = {&config->data,      &config->config_file, &config->unix_socket,     &config->pid_file,
+                      &config->auth_file, &config->secret_file, &config->admin_token_file};
     char *here = getcwd(NULL, 0);
     for (size_t i = 0; here != NULL && i < sizeof(paths) / sizeof(paths[0]); i++) {
         char *joined = NULL;

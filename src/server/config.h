@@ -14,6 +14,7 @@ enum {
     CONFIG_ERROR_MAX = 512, /* bytes of an error text */
     PORT_FREE = -1,         /* -p -1: the system chooses */
     THREADS_MAX = 256,
+    OBJECT_MAX_ITEMS = 16,     /* default of max-object-bytes, in items of the largest size */
     PEER_PORT_ABOVE = 1000,  /* the clients' port, where --peer does not say */
     VALUE_MAX_MB_LIMIT = 128 /* -I */
 };
@@ -59,6 +60,7 @@ struct config {
 
     /* The ring. */
     char *peer, *seeds, *secret_file, *rack, *datacenter;
+    char *admin, *admin_token_file;
     uint64_t weight, read_all_share; /* thousandths */
     uint64_t request_timeout_ms, peer_queue_bytes;
 
@@ -74,6 +76,12 @@ struct config {
 static inline bool config_has_peers(const struct config *config)
 {
     return config->peer != NULL || config->seeds != NULL;
+}
+
+/* Most bytes of all siblings of a key together. */
+static inline uint64_t config_object_max(const struct config *config)
+{
+    return config->object_max != 0 ? config->object_max : OBJECT_MAX_ITEMS * config->value_max;
 }
 
 /* The defaults of the options table. Close with config_close. */

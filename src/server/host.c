@@ -7,6 +7,7 @@
 #include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -59,7 +60,7 @@ static struct admin_source source_of(struct shell *shell, const struct admin_pro
                                  .frontends = shell->frontends,
                                  .nodes = shell->nodes,
                                  .frontend_count = shell->loop_count,
-                                 .node_count = shell->loop_count + 1,
+                                 .node_count = shell->loop_count + 2,
                                  .shared = shell->shared,
                                  .store = shell->store,
                                  .baseline = shell->baseline};
@@ -153,38 +154,20 @@ static void ready(void *host, struct session *session)
     connection_ready(session->connection);
 }
 
-static bool cluster(void *host, uint64_t *version, struct bytes *members)
+static bool cluster(void *host, struct session *session, uint64_t *version, struct bytes *members)
 {
-    struct shell *shell = host;
-    *version = node_view(shell->shared)->epoch;
-    *members = bytes_of_text(shell->cluster_text);
+    (void)host;
+    struct loop *loop = ((struct connection *)session->connection)->loop;
+    const struct ring_view *view = node_loop_view(&loop->node);
+    free(loop->cluster_text);
+    loop->cluster_text = cluster_list_members(view);
+    *version = view->epoch;
+    *members = bytes_of_text(loop->cluster_text);
     return members->len != 0;
-}
-
-/* The first address of -l where it is one, else the machine's name; a client resolves it. */
-static void describe_cluster(struct shell *shell)
-{
-    char host[256] = "localhost", list[256];
-    const char *name = host;
-    int port = shell->acceptor.listeners.tcp_port;
-    if (port == 0)
-        return; /* only a UNIX socket: nobody else could follow */
-    gethostname(host, sizeof(host) - 1);
-    if (shell->config->listen != NULL) {
-        snprintf(list, sizeof(list), "%s", shell->config->listen);
-        list[strcspn(list, ",;")] = '\0';
-        const char *first = NULL;
-        if (listen_split_address(list, &first, &port) && first != NULL)
-            name = first;
-        port = shell->acceptor.listeners.tcp_port;
-    }
-    bool is_number = name[strspn(name, "0123456789.")] == '\0' || strchr(name, ':') != NULL;
-    snprintf(shell->cluster_text, sizeof(shell->cluster_text), "%.200s|%.200s|%d", name, is_number ? name : "", port);
 }
 
 void host_init(struct shell *shell)
 {
-    describe_cluster(shell);
     shell->host = (struct session_host){.stats = stats,
                                         .stats_reset = stats_reset,
                                         .verify = verify,

@@ -227,6 +227,26 @@ static bool listen_with_port_file(struct opening *opening)
     return good;
 }
 
+void ports_file_write(int client, int peer, int admin, struct logger *log)
+{
+    const struct {
+        const char *name;
+        int port;
+    } PORTS[] = {{"client", client}, {"peer", peer}, {"admin", admin}};
+    const char *name = getenv("RINGCACHED_PORTS_FILENAME");
+    char draft[4096];
+    if (name == NULL)
+        return;
+    snprintf(draft, sizeof(draft), "%s.new", name);
+    FILE *file = fopen(draft, "we");
+    for (size_t i = 0; file != NULL && i < sizeof(PORTS) / sizeof(PORTS[0]); i++) {
+        if (PORTS[i].port != 0)
+            fprintf(file, "%s %d\n", PORTS[i].name, PORTS[i].port);
+    }
+    if (file == NULL || fclose(file) != 0 || rename(draft, name) != 0)
+        logger_line(log, LEVEL_WARNING, "listen", "cannot write the file of ports %s: %s", name, strerror(errno));
+}
+
 bool listeners_open(struct listeners *listeners, const struct config *config, struct logger *log)
 {
     *listeners = (struct listeners){0};

@@ -30,6 +30,10 @@ bool listeners_open_peers(struct listeners *listeners, const char *host, unsigne
 /* May be called twice. Removes the UNIX socket's file. */
 void listeners_close(struct listeners *listeners);
 
+/* Writes the file that the environment variable RINGCACHED_PORTS_FILENAME names, whole or not at all: a line "client
+ * N", "peer N" or "admin N" for each port that is open (not 0). */
+void ports_file_write(int client, int peer, int admin, struct logger *log);
+
 /* One address of -l: "host", "host:port", "[v6]", "[v6]:port", "*" or a bare IPv6 address. Cuts `text` into pieces;
  * *host NULL means all addresses. false: it makes no sense. */
 bool listen_split_address(char *text, const char **host, int *port);

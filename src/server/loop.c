@@ -39,6 +39,18 @@ static void take_inbox(struct loop *loop)
     }
 }
 
+static void take_arrivals(struct loop *loop)
+{
+    for (;;) {
+        pthread_mutex_lock(&loop->connections_lock);
+        struct list *node = list_pop_front(&loop->arrivals);
+        pthread_mutex_unlock(&loop->connections_lock);
+        if (node == NULL)
+            return;
+        peer_link_arrive(&loop->mesh.hub, CONTAINER_OF(node, struct peer_arrival, place));
+    }
+}
+
 static void on_wake(int fd, short what, void *context)
 {
     (void)what;
@@ -51,6 +63,17 @@ static void on_wake(int fd, short what, void *context)
     (void)atomic_exchange(&loop->woken, false);
     loop->has_begun = true;
     take_inbox(loop);
+    take_arrivals(loop);
+    if (atomic_exchange(&loop->ring_is_new, false))
+        mesh_follow(&loop->mesh);
+}
+
+/* mesh_ports.begin */
+static struct instant begin(void *host)
+{
+    struct loop *loop = host;
+    loop->has_begun = true;
+    return loop_now(loop);
 }
 
 static void on_idle_check(int fd, short what, void *context)
@@ -84,6 +107,7 @@ bool loop_init(struct loop *loop, const struct loop_options *options)
 {
     *loop = (struct loop){.log = options->log,
                           .idle_timeout_s = options->idle_timeout_s,
+                          .patience_ms = options->patience_ms,
                           .connection_closed = options->connection_closed,
                           .host = options->closed_host};
     queue_init(&loop->later);
@@ -91,6 +115,7 @@ bool loop_init(struct loop *loop, const struct loop_options *options)
     queue_init(&loop->unsent);
     list_init(&loop->connections);
     list_init(&loop->inbox);
+    list_init(&loop->arrivals);
     CHECK(pthread_mutex_init(&loop->connections_lock, NULL) == 0);
     loop->buffer = malloc(LOOP_READ_BYTES);
     CHECK_MEMORY(loop->buffer);
@@ -103,6 +128,9 @@ bool loop_init(struct loop *loop, const struct loop_options *options)
         loop_close(loop);
         return false;
     }
+    const struct mesh_ports ports = {.begin = begin, .host = loop};
+    mesh_init(&loop->mesh, options->mesh, &loop->node, loop->base, &ports, loop->buffer, LOOP_READ_BYTES,
+              options->number, false);
     event_assign(&loop->wake_event, loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop);
     event_add(&loop->wake_event, NULL);
     if (loop->idle_timeout_s != 0) {
@@ -115,13 +143,18 @@ bool loop_init(struct loop *loop, const struct loop_options *options)
 void loop_close(struct loop *loop)
 {
     CHECK(!loop->is_running && list_is_empty(&loop->connections));
+    for (struct list *at; (at = list_pop_front(&loop->arrivals)) != NULL;)
+        peer_arrival_free(CONTAINER_OF(at, struct peer_arrival, place));
+    mesh_close(&loop->mesh);
     if (loop->base != NULL)
         event_base_free(loop->base);
     if (loop->wake_fd >= 0)
         close(loop->wake_fd);
     frontend_close(&loop->frontend);
-    node_close(&loop->node);
+    if (node_pending(&loop->node) == 0)
+        node_close(&loop->node); /* else something waits for a disk that does not answer; the process ends anyway */
     free(loop->buffer);
+    free(loop->cluster_text);
     pthread_mutex_destroy(&loop->connections_lock);
     *loop = (struct loop){.wake_fd = -1};
 }
@@ -149,8 +182,22 @@ void loop_adopt(struct loop *loop, int fd)
     loop_wake(loop);
 }
 
-/* Requests that have ended let sessions go on, which may end more requests; each session does at most its
- * share (-R) before it yields to the next turn. */
+void loop_adopt_peer(struct loop *loop, struct peer_arrival *arrival)
+{
+    pthread_mutex_lock(&loop->connections_lock);
+    list_push_back(&loop->arrivals, &arrival->place);
+    pthread_mutex_unlock(&loop->connections_lock);
+    loop_wake(loop);
+}
+
+void loop_follow_ring(struct loop *loop)
+{
+    atomic_store(&loop->ring_is_new, true);
+    loop_wake(loop);
+}
+
+/* Requests that have ended let sessions go on, which may end more requests; each session does at most its share (-R)
+ * before it yields to the next turn. A link to another node that breaks while it is written to ends requests, too. */
 static void settle(struct loop *loop)
 {
     struct connection *connection;
@@ -158,7 +205,7 @@ static void settle(struct loop *loop)
         node_settle(&loop->node, loop_now(loop));
         while ((connection = work_pop(&loop->resumed)) != NULL)
             connection_continue(connection);
-    } while (!queue_is_empty(&loop->resumed));
+    } while (!queue_is_empty(&loop->resumed) || mesh_flush(&loop->mesh));
 }
 
 static void send_replies(struct loop *loop)
@@ -191,6 +238,7 @@ static void turn(struct loop *loop)
         return;
     settle(loop);
     send_replies(loop);
+    mesh_end_turn(&loop->mesh, loop_now(loop));
     frontend_end_turn(&loop->frontend, loop_now(loop), clock_now());
 }
 
@@ -203,14 +251,33 @@ static void close_all(struct loop *loop)
     }
 }
 
+static void on_patience(int fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    ((struct loop *)context)->has_begun = true;
+}
+
+/* What clients and other nodes have asked is finished, the latter within the loop's patience. */
+static void finish(struct loop *loop)
+{
+    uint64_t ms = loop->patience_ms, until_ns = clock_now().mono_ns + ms * 1000000;
+    struct event patience;
+    event_assign(&patience, loop->base, -1, 0, on_patience, loop);
+    event_add(&patience, &(struct timeval){.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)});
+    mesh_drain(&loop->mesh);
+    close_all(loop);
+    while (!list_is_empty(&loop->connections) || (node_pending(&loop->node) > 0 && clock_now().mono_ns < until_ns))
+        turn(loop);
+    event_del(&patience);
+}
+
 static void *run(void *context)
 {
     struct loop *loop = context;
     while (!atomic_load_explicit(&loop->stopping, memory_order_acquire))
         turn(loop);
-    close_all(loop);
-    while (!list_is_empty(&loop->connections))
-        turn(loop);
+    finish(loop);
     return NULL;
 }
 

@@ -1,7 +1,8 @@
-/* A worker: one thread with its event loop, its connections, its node and its side of the store.
+/* A worker: one thread with its event loop, its connections, its node, its links to other nodes and its side of the
+ * store.
  *
- * A turn waits for events once, feeds what was read to the sessions, lets the node settle what the store has finished
- * and then writes the replies of each connection with one call. */
+ * A turn waits for events once, feeds what was read to the sessions and the node, lets the node settle what the store
+ * has finished, and then writes what there is for each other node and for each client with one call. */
 #ifndef SERVER_LOOP_H
 #define SERVER_LOOP_H
 
@@ -11,6 +12,7 @@
 #include "frontend/session.h"
 #include "node/node.h"
 #include "server/logger.h"
+#include "server/mesh.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -29,6 +31,7 @@ struct loop {
     struct event_base *base;
     struct node node;
     struct frontend frontend;
+    struct mesh mesh;
     struct instant now; /* of the current turn */
     bool now_is_known;
     bool has_begun;       /* something happened in this turn */
@@ -36,19 +39,23 @@ struct loop {
     struct queue resumed; /* whose requests have ended */
     struct queue unsent;  /* with replies to write at the end of the turn */
     uint8_t *buffer;      /* LOOP_READ_BYTES */
+    char *cluster_text;   /* what the last `config get cluster` of this loop was told */
     struct loop_traffic counters;
     struct logger *log;
     uint32_t idle_timeout_s; /* 0: none */
+    uint64_t patience_ms;
     struct event idle_event, wake_event;
 
     int wake_fd; /* eventfd */
     _Atomic bool woken, stopping;
+    _Atomic bool ring_is_new;              /* another table has been published */
     void (*connection_closed)(void *host); /* tells the acceptor; any loop */
     void *host;
 
     pthread_mutex_t connections_lock; /* for changes of `connections`, and for others' looks at them */
     struct list connections;
-    struct list inbox; /* accepted for this loop, under connections_lock */
+    struct list inbox;    /* accepted for this loop, under connections_lock */
+    struct list arrivals; /* the same for links of other nodes: struct peer_arrival */
     pthread_t thread;
     bool is_running;
 };
@@ -60,7 +67,10 @@ struct loop_options {
     const struct session_host *host;
     struct prefix_stats *prefixes;
     struct logger *log;
+    const struct mesh_settings *mesh;
+    uint16_t number; /* 0, 1, 2 ...: said to the nodes that this loop dials */
     uint32_t idle_timeout_s;
+    uint64_t patience_ms; /* for what is under way when the loop is told to stop */
     void (*connection_closed)(void *host);
     void *closed_host;
 };
@@ -81,6 +91,12 @@ void loop_wake(struct loop *loop);
 
 /* Takes over a connected, non-blocking socket. Any thread. */
 void loop_adopt(struct loop *loop, int fd);
+
+/* The same for a link that another node has made and that has shaken hands. */
+void loop_adopt_peer(struct loop *loop, struct peer_arrival *arrival);
+
+/* Another table of the ring is in force: the loop takes it up and dials its members. Any thread. */
+void loop_follow_ring(struct loop *loop);
 
 /* The time of this turn; the clock is read at its first use. */
 static inline struct instant loop_now(struct loop *loop);

@@ -4,6 +4,7 @@
 #include "server/config.h"
 #include "server/options.h"
 #include "server/process.h"
+#include "server/secret.h"
 #include "server/shell.h"
 #include "server/version.h"
 
@@ -28,7 +29,10 @@ static int check(const struct config *config)
     struct auth auth;
     logger_init(&log, STDERR_FILENO, 0);
     auth_init(&auth);
-    bool good = config->auth_file == NULL || auth_load(&auth, config->auth_file, &log);
+    struct secret secret;
+    bool good = (config->auth_file == NULL || auth_load(&auth, config->auth_file, &log))
+                && secret_load(&secret, config->secret_file, &log);
+    secret_forget(&secret);
     auth_close(&auth);
     logger_close(&log);
     if (good)
@@ -79,6 +83,10 @@ static int serve(struct config *config, int argc, char **argv, struct logger *lo
     good = good && shell_open(shell, config, argc, argv, log);
     if (good && config->pid_file != NULL)
         good = has_pid_file = pid_file_write(config->pid_file, log);
+    if (good && !shell_join_ring(shell)) {
+        good = false;
+        status = shell->stopping ? EXIT_SUCCESS : EX_UNAVAILABLE;
+    }
     if (good) {
         daemon_report(daemon, 0, config->verbosity > 0);
         shell_run(shell);
@@ -88,8 +96,8 @@ static int serve(struct config *config, int argc, char **argv, struct logger *lo
         shell_close(shell);
     if (has_pid_file)
         pid_file_remove(config->pid_file);
-    if (!good)
-        daemon_report(daemon, status, true);
+    if (!good) /* also who was told to stop before it served has not come up */
+        daemon_report(daemon, EX_UNAVAILABLE, true);
     free(shell);
     return status;
 }

@@ -15,20 +15,22 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { OBJECT_MAX_ITEMS = 16 /* default of max-object-bytes, in items of the largest size */ };
-
 #define MAP_RESERVE_MAX ((uint64_t)1 << 30)
+
+/* Who works with the store: the workers, the background loop, the main thread. */
+#define STORE_LOOPS(shell) ((shell)->loop_count + 2)
 
 /* The store's ports. */
 
 static void wake_loop(void *host, unsigned number)
 {
     struct shell *shell = host;
-    if (number == shell->loop_count)
+    if (number > shell->loop_count)
+        cluster_wake(&shell->cluster);
+    else if (number == shell->loop_count)
         keeper_wake_storage(&shell->keeper);
     else if (number < shell->loops_ready)
         loop_wake(&shell->loops[number]);
@@ -73,7 +75,7 @@ static bool open_engine(struct shell *shell)
     struct lmdb_options options = {.directory = shell->dir.path,
                                    .map_bytes = config->map_bytes,
                                    .reserve_bytes = config->map_reserve != 0 ? config->map_reserve : reserve,
-                                   .readers = shell->loop_count + 1,
+                                   .readers = STORE_LOOPS(shell),
                                    .report = report,
                                    .host = shell};
     if (lmdb_engine_open(&shell->engine, &options, error) != LMDB_OPEN_OK) {
@@ -125,7 +127,7 @@ static bool open_store(struct shell *shell)
                                 .wake_sync = wake_sync,
                                 .report = report,
                                 .host = shell};
-    if (store_open(&shell->store, &limits, &ports, shell->loop_count + 1, &shell->recovery) != STORE_OPEN_OK)
+    if (store_open(&shell->store, &limits, &ports, STORE_LOOPS(shell), &shell->recovery) != STORE_OPEN_OK)
         return false;
     if (shell->engine != NULL && !shell->dir.fresh)
         say_what_recovery_found(shell);
@@ -140,15 +142,15 @@ static bool open_node(struct shell *shell)
                                      .buckets = config->buckets,
                                      .grace_ms = config->grace_ms,
                                      .value_max = config->value_max,
-                                     .object_max = config->object_max,
+                                     .object_max = config_object_max(config),
                                      .tokens_max = (uint32_t)config->tokens_max,
-                                     .loops = (unsigned)config->threads + 1}; /* and the keeper's */
-    if (settings.object_max == 0)
-        settings.object_max = OBJECT_MAX_ITEMS * config->value_max;
-    while (settings.incarnation == 0) {
-        if (getrandom(&settings.incarnation, sizeof(settings.incarnation), 0) != sizeof(settings.incarnation))
-            settings.incarnation = 0;
-    }
+                                     .incarnation = shell->cluster.identity.incarnation,
+                                     .coordinator = {.timeout_ms = (uint32_t)config->request_timeout_ms,
+                                                     .read_all_share = (uint16_t)config->read_all_share,
+                                                     .seed = shell->cluster.identity.incarnation},
+                                     .loops = STORE_LOOPS(shell),
+                                     .hear_of_epoch = cluster_hear_of_epoch,
+                                     .host = &shell->cluster};
     shell->shared = node_shared_new(&settings, shell->store, &lock_mutex, shell->recovery.newest);
     if (shell->shared == NULL)
         logger_line(shell->log, LEVEL_ERROR, "start", "the ring's settings are impossible: node %s, %u partitions",
@@ -180,7 +182,7 @@ static bool open_loops(struct shell *shell)
 {
     shell->loops = calloc(shell->loop_count, sizeof(*shell->loops));
     shell->frontends = calloc(shell->loop_count, sizeof(*shell->frontends));
-    shell->nodes = calloc(shell->loop_count + 1, sizeof(*shell->nodes));
+    shell->nodes = calloc(STORE_LOOPS(shell), sizeof(*shell->nodes));
     CHECK(shell->loops != NULL && shell->frontends != NULL && shell->nodes != NULL);
     fill_session_settings(shell);
     host_init(shell);
@@ -192,6 +194,9 @@ static bool open_loops(struct shell *shell)
                                        .host = &shell->host,
                                        .prefixes = shell->prefixes,
                                        .log = shell->log,
+                                       .mesh = &shell->cluster.mesh_settings,
+                                       .number = (uint16_t)i,
+                                       .patience_ms = shell->config->request_timeout_ms + FINISH_BEYOND_TIMEOUT_MS,
                                        .idle_timeout_s = (uint32_t)shell->config->idle_timeout_s,
                                        .connection_closed = acceptor_on_closed,
                                        .closed_host = &shell->acceptor};
@@ -205,6 +210,16 @@ static bool open_loops(struct shell *shell)
     return true;
 }
 
+static bool open_cluster(struct shell *shell)
+{
+    struct cluster_parts parts = {
+        .shared = shell->shared, .store = shell->store, .loops = shell->loops, .loop_count = shell->loop_count};
+    if (!cluster_open(&shell->cluster, &parts))
+        return false;
+    shell->nodes[shell->loop_count + 1] = &shell->cluster.node;
+    return true;
+}
+
 static bool start_threads(struct shell *shell)
 {
     if (!keeper_start(&shell->keeper, shell->store, shell->shared, store_loop_of(shell->store, shell->loop_count),
@@ -215,6 +230,7 @@ static bool start_threads(struct shell *shell)
         if (!loop_start(&shell->loops[i], i))
             return false;
     }
+    cluster_start(&shell->cluster);
     return true;
 }
 
@@ -238,6 +254,22 @@ void shell_block_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* In a larger ring they become everybody's. */
+static void reload_buckets(struct shell *shell, const struct config *fresh)
+{
+    if (cluster_has_others(&shell->cluster)) {
+        cluster_set_buckets(&shell->cluster, &fresh->buckets);
+        logger_line(shell->log, LEVEL_NOTICE, "reload", "read again: verbosity %u; %u buckets for the whole ring",
+                    (unsigned)fresh->verbosity, fresh->buckets.count);
+    } else if (node_reload_buckets(shell->shared, &fresh->buckets)) {
+        cluster_set_buckets(&shell->cluster, &fresh->buckets);
+        logger_line(shell->log, LEVEL_NOTICE, "reload", "read again: %u buckets, verbosity %u", fresh->buckets.count,
+                    (unsigned)fresh->verbosity);
+    } else {
+        logger_line(shell->log, LEVEL_ERROR, "reload", "the old buckets stay: too many reloads, restart the server");
+    }
+}
+
 /* What can change while serving: buckets, passwords, verbosity. Anything wrong leaves everything as it was. */
 static void reload(struct shell *shell)
 {
@@ -250,12 +282,7 @@ static void reload(struct shell *shell)
         logger_line(shell->log, LEVEL_ERROR, "reload", "the old passwords and buckets stay");
     } else {
         logger_set_verbosity(shell->log, (uint32_t)fresh.verbosity);
-        if (node_reload_buckets(shell->shared, &fresh.buckets))
-            logger_line(shell->log, LEVEL_NOTICE, "reload", "read again: %u buckets, verbosity %u", fresh.buckets.count,
-                        (unsigned)fresh.verbosity);
-        else
-            logger_line(shell->log, LEVEL_ERROR, "reload",
-                        "the old buckets stay: too many reloads, restart the server");
+        reload_buckets(shell, &fresh);
     }
     config_close(&fresh);
 }
@@ -271,7 +298,7 @@ static void on_signal(int fd, short what, void *context)
             continue;
         }
         logger_line(shell->log, LEVEL_INFO, "stop", "%s", strsignal((int)info.ssi_signo));
-        event_base_loopbreak(shell->base);
+        shell->stopping = true;
     }
 }
 
@@ -313,6 +340,7 @@ bool shell_open(struct shell *shell, struct config *config, int argc, char **arg
                             .signal_fd = -1,
                             .started_ms = clock_now().mono_ns / 1000000};
     shell->dir.lock = -1;
+    shell->cluster.wake_fd = -1;
     shell->baseline = calloc(1, sizeof(*shell->baseline));
     CHECK_MEMORY(shell->baseline);
     pthread_mutex_init(&shell->baseline_lock, NULL);
@@ -322,15 +350,31 @@ bool shell_open(struct shell *shell, struct config *config, int argc, char **arg
     if (config->auth_file != NULL && !auth_load(&shell->auth, config->auth_file, log))
         return false;
     /* Clients that connect while the log is replayed wait in the backlog; a port that is taken is told before. */
-    if (!open_main_loop(shell) || !open_data(shell) || !open_listeners(shell))
+    if (!open_main_loop(shell) || !open_data(shell) || !open_listeners(shell)
+        || !cluster_prepare(&shell->cluster, config, &shell->dir, &shell->acceptor.listeners, shell->base, log))
         return false;
+    ports_file_write(shell->acceptor.listeners.tcp_port, shell->cluster.peer_port, 0, log);
     if (config->engine == STORE_ON_LMDB && !open_engine(shell))
         return false;
-    if (!open_store(shell) || !open_node(shell) || !open_loops(shell) || !start_threads(shell))
+    if (!open_store(shell) || !open_node(shell) || !open_loops(shell) || !open_cluster(shell) || !start_threads(shell))
         return false;
     if (config->lock_memory)
         process_lock_memory("data.mdb", log);
     return true;
+}
+
+static void turn(struct shell *shell)
+{
+    event_base_loop(shell->base, EVLOOP_ONCE);
+    cluster_turn(&shell->cluster);
+}
+
+bool shell_join_ring(struct shell *shell)
+{
+    cluster_turn(&shell->cluster); /* who founds alone or returns is a member after it */
+    while (!shell->stopping && !cluster_is_member(&shell->cluster))
+        turn(shell);
+    return !shell->stopping && listeners_listen(&shell->acceptor.listeners, shell->config, shell->log);
 }
 
 void shell_run(struct shell *shell)
@@ -338,17 +382,20 @@ void shell_run(struct shell *shell)
     acceptor_start(&shell->acceptor, shell->loops, shell->loop_count, shell->connections_max,
                    shell->config->connections_wait);
     logger_line(shell->log, LEVEL_INFO, "start", "node %s serves with %u threads", shell->dir.node, shell->loop_count);
-    event_base_loop(shell->base, 0);
+    while (!shell->stopping)
+        turn(shell);
 }
 
 static void close_threads(struct shell *shell)
 {
     acceptor_stop(&shell->acceptor);
+    cluster_stop(&shell->cluster);
     for (unsigned i = 0; i < shell->loops_ready; i++)
         loop_stop(&shell->loops[i]);
     for (unsigned i = 0; i < shell->loops_ready; i++)
         loop_join(&shell->loops[i]);
     acceptor_close(&shell->acceptor);
+    cluster_leave(&shell->cluster);
     keeper_stop(&shell->keeper);
 }
 
@@ -358,6 +405,7 @@ void shell_close(struct shell *shell)
     hybrid_time newest = shell->shared != NULL ? atomic_load(&node_clock(shell->shared)->last) : shell->recovery.newest;
     for (unsigned i = 0; i < shell->loops_ready; i++)
         loop_close(&shell->loops[i]);
+    cluster_close(&shell->cluster);
     prefix_stats_free(shell->prefixes);
     if (shell->store != NULL)
         store_close(shell->store, newest);

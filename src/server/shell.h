@@ -6,6 +6,7 @@
 #include "frontend/prefix_stats.h"
 #include "server/acceptor.h"
 #include "server/auth.h"
+#include "server/cluster.h"
 #include "server/config.h"
 #include "server/data_dir.h"
 #include "server/keeper.h"
@@ -15,11 +16,14 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
-enum { CLUSTER_TEXT_MAX = 512 };
+enum {
+    FINISH_BEYOND_TIMEOUT_MS = 250, /* at the end, for requests of the last moment to reach their deadlines */
+    SERVER_MEMBERS_USUAL = 64       /* other nodes for which descriptors are kept free: two links for each and loop */
+};
 
-/* Descriptors beside the clients': standard streams, listeners, engine, and each loop's epoll, eventfd and log
- * segments. */
-#define SERVER_OWN_FILES(threads) (64 + 8 * ((uint64_t)(threads) + 2))
+/* Descriptors beside the clients': standard streams, listeners, engine, each loop's epoll, eventfd and log segments,
+ * and links to other nodes. */
+#define SERVER_OWN_FILES(threads) (64 + (8 + 2 * SERVER_MEMBERS_USUAL) * ((uint64_t)(threads) + 3))
 
 struct shell {
     struct config *config; /* as of the start; reloads change buckets, passwords and verbosity only */
@@ -39,13 +43,14 @@ struct shell {
     struct session_host host;
     struct loop *loops;
     unsigned loop_count, loops_ready;
-    struct event_base *base; /* of the main thread: listeners and signals */
+    struct event_base *base; /* of the main thread: listeners, signals, membership */
     struct acceptor acceptor;
     struct event signal_event;
     int signal_fd;
     uint64_t connections_max, started_ms; /* monotonic */
     uint32_t store_memory_mb;
-    char cluster_text[CLUSTER_TEXT_MAX];
+    struct cluster cluster;
+    bool stopping; /* a signal or a client has said so */
     /* For statistics. */
     const struct frontend **frontends;
     const struct node **nodes;
@@ -56,6 +61,10 @@ struct shell {
 /* Opens everything and starts the threads; signals have been blocked. false after an error that has been logged; then
  * call shell_close all the same. */
 bool shell_open(struct shell *shell, struct config *config, int argc, char **argv, struct logger *log);
+
+/* Waits until this node is a member of its ring; a node without seeds is one at once. false: it was told to stop
+ * before. */
+bool shell_join_ring(struct shell *shell);
 
 /* Serves until a signal or a client says stop. */
 void shell_run(struct shell *shell);
