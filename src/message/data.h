@@ -94,6 +94,7 @@ struct message_flush_reply {
     hybrid_time clock; /* the highest hybrid time that the sender knows */
 };
 
+/* Encoders, as told above. The chain takes its own references; records and keys are the caller's again on return. */
 void message_write_greeting(struct chain *out, const struct message_greeting *m);
 void message_write_read(struct chain *out, const struct message_read *m);
 /* `blob`: what m->record lies in, or NULL. */
@@ -103,6 +104,7 @@ void message_write_write_reply(struct chain *out, const struct message_write_rep
 void message_write_flush(struct chain *out, const struct message_flush *m);
 void message_write_flush_reply(struct chain *out, const struct message_flush_reply *m);
 
+/* Decoders, as told above: false is malformed. */
 bool message_read_greeting(const struct frame *frame, struct message_greeting *m);
 bool message_read_read(const struct frame *frame, struct message_read *m);
 bool message_read_read_reply(const struct frame *frame, struct message_read_reply *m);
