@@ -137,11 +137,21 @@ static bool check_seeds(const struct config *config, char *error)
     return good;
 }
 
+static bool check_admin(const struct config *config, char *error)
+{
+    struct address admin;
+    if (config->admin == NULL || strcmp(config->admin, "off") == 0 || address_split(config->admin, &admin))
+        return true;
+    return refuse(error, "admin: \"%.100s\" is not an address; accepted: host:port, [IPv6]:port, *:port, off",
+                  config->admin);
+}
+
 static bool finish_ring(struct config *config, char *error)
 {
     struct address peer;
     if (!check_name("node", config->node, error) || !check_name("cluster", config->cluster, error)
-        || !check_name("rack", config->rack, error) || !check_name("datacenter", config->datacenter, error))
+        || !check_name("rack", config->rack, error) || !check_name("datacenter", config->datacenter, error)
+        || !check_admin(config, error))
         return false;
     if (!config_has_peers(config))
         return true;

@@ -31,6 +31,7 @@ static struct admin_process process_facts(struct shell *shell)
         .time_s = (uint64_t)time(NULL),
         .version = SERVER_PROTOCOL_VERSION,
         .libevent_version = event_get_version(),
+        .node = shell->dir.node,
         .rusage_user_us = microseconds(usage.ru_utime),
         .rusage_system_us = microseconds(usage.ru_stime),
         .major_faults = (uint64_t)usage.ru_majflt,
@@ -92,6 +93,8 @@ static bool emit_group(struct shell *shell, const struct admin_source *source, s
         admin_stats_versions(source, emit, context);
     else if (is_group(group, "storage"))
         admin_stats_storage(source, emit, context);
+    else if (is_group(group, "ring"))
+        admin_stats_ring(source, emit, context);
     else if (is_group(group, "buckets"))
         admin_stats_buckets(source, emit, context);
     else

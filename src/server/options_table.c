@@ -143,6 +143,11 @@ const struct option_spec OPTIONS[] = {
      .help = "Secret that all nodes of the ring share, the file's content without a last line end; who does not know it "
      "is refused at the peer port. The file must not be readable by others. Default: none, the cluster's name must "
      "agree."},
+    {"admin", 0, OPTION_TEXT, SECTION_NODE, FIELD(admin), .argument = "host:port",
+     .help = "Where ringctl asks (docs/ringctl.md); port 0: a free one; off: nowhere. An address that others can reach "
+     "needs --admin-token-file. Default: 127.0.0.1, the clients' port + 2000, if it is free."},
+    {"admin-token-file", 0, OPTION_TEXT, SECTION_NODE, FIELD(admin_token_file), .argument = "file",
+     .help = "Token that the admin port asks for, 16 to 256 characters. The file must not be readable by others."},
     {"rack", 0, OPTION_TEXT, SECTION_NODE, FIELD(rack), .argument = "name",
      .help = "Rack of this node: copies are spread over racks where there are enough of them."},
     {"datacenter", 0, OPTION_TEXT, SECTION_NODE, FIELD(datacenter), .argument = "name",

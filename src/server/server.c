@@ -31,7 +31,8 @@ static int check(const struct config *config)
     auth_init(&auth);
     struct secret secret;
     bool good = (config->auth_file == NULL || auth_load(&auth, config->auth_file, &log))
-                && secret_load(&secret, config->secret_file, &log);
+                && secret_load(&secret, config->secret_file, &log)
+                && secret_load(&secret, config->admin_token_file, &log);
     secret_forget(&secret);
     auth_close(&auth);
     logger_close(&log);

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "frontend/limits.h"
+#include "server/admin_ports.h"
 #include "server/clock.h"
 #include "server/disk_files.h"
 #include "server/host.h"
@@ -351,9 +352,10 @@ bool shell_open(struct shell *shell, struct config *config, int argc, char **arg
         return false;
     /* Clients that connect while the log is replayed wait in the backlog; a port that is taken is told before. */
     if (!open_main_loop(shell) || !open_data(shell) || !open_listeners(shell)
-        || !cluster_prepare(&shell->cluster, config, &shell->dir, &shell->acceptor.listeners, shell->base, log))
+        || !cluster_prepare(&shell->cluster, config, &shell->dir, &shell->acceptor.listeners, shell->base, log)
+        || !admin_ports_open(shell))
         return false;
-    ports_file_write(shell->acceptor.listeners.tcp_port, shell->cluster.peer_port, 0, log);
+    ports_file_write(shell->acceptor.listeners.tcp_port, shell->cluster.peer_port, admin_http_port(shell->admin), log);
     if (config->engine == STORE_ON_LMDB && !open_engine(shell))
         return false;
     if (!open_store(shell) || !open_node(shell) || !open_loops(shell) || !open_cluster(shell) || !start_threads(shell))
@@ -389,6 +391,7 @@ void shell_run(struct shell *shell)
 static void close_threads(struct shell *shell)
 {
     acceptor_stop(&shell->acceptor);
+    admin_http_stop(shell->admin);
     cluster_stop(&shell->cluster);
     for (unsigned i = 0; i < shell->loops_ready; i++)
         loop_stop(&shell->loops[i]);
@@ -406,6 +409,7 @@ void shell_close(struct shell *shell)
     for (unsigned i = 0; i < shell->loops_ready; i++)
         loop_close(&shell->loops[i]);
     cluster_close(&shell->cluster);
+    admin_http_free(shell->admin);
     prefix_stats_free(shell->prefixes);
     if (shell->store != NULL)
         store_close(shell->store, newest);

@@ -5,6 +5,7 @@
 #include "admin/stats.h"
 #include "frontend/prefix_stats.h"
 #include "server/acceptor.h"
+#include "server/admin_http.h"
 #include "server/auth.h"
 #include "server/cluster.h"
 #include "server/config.h"
@@ -22,8 +23,9 @@ enum {
 };
 
 /* Descriptors beside the clients': standard streams, listeners, engine, each loop's epoll, eventfd and log segments,
- * and links to other nodes. */
-#define SERVER_OWN_FILES(threads) (64 + (8 + 2 * SERVER_MEMBERS_USUAL) * ((uint64_t)(threads) + 3))
+ * administrators, and links to other nodes. */
+#define SERVER_OWN_FILES(threads)                                                                                      \
+    (64 + ADMIN_CONNECTIONS_MAX + (8 + 2 * SERVER_MEMBERS_USUAL) * ((uint64_t)(threads) + 3))
 
 struct shell {
     struct config *config; /* as of the start; reloads change buckets, passwords and verbosity only */
@@ -45,6 +47,7 @@ struct shell {
     unsigned loop_count, loops_ready;
     struct event_base *base; /* of the main thread: listeners, signals, membership */
     struct acceptor acceptor;
+    struct admin_http *admin; /* NULL: none */
     struct event signal_event;
     int signal_fd;
     uint64_t connections_max, started_ms; /* monotonic */
