@@ -12,17 +12,40 @@ static bool covers_all_live(const struct context *context, const struct object *
     return true;
 }
 
-/* A token that is not the current one: perhaps the table still knows what its client had read. */
+/* What a token stood for: as its client's node remembers it, or this one. */
+static bool find_past(struct coordinator *coordinator, const struct request *request, struct context *past)
+{
+    if (request->knows_context) {
+        *past = request->context;
+        return true;
+    }
+    return token_table_get(coordinator->tokens, request->token, request->op.hash, past, &coordinator->scratch);
+}
+
+/* A context that knows more than the record does was read before the record was freed or pruned, or from owners that
+ * had more. It may be joined only as long as that brings back no pair of ours with another counter than we hold: our
+ * next dot would name a second value [R1]. In a ring of one whatever is not known here was forgotten on purpose. */
+static bool may_join(const struct coordinator *coordinator, const struct object *object, const struct context *past)
+{
+    if (coordinator->view->member_count == 1)
+        return context_contains(&object->context, past);
+    for (uint32_t i = 0; i < past->count; i++) {
+        const struct pair *pair = &past->pairs[i];
+        bool is_ours = pair->actor.node == coordinator->replica->node
+                       && pair->actor.incarnation == coordinator->replica->incarnation;
+        bool is_sane = pair->time >> 63 == 0 && pair->counter != UINT64_MAX;
+        if (!is_sane || (is_ours && pair->counter > context_counter(&object->context, &pair->actor)))
+            return false;
+    }
+    return true;
+}
+
+/* A token that is not the current one: perhaps it is known what its client had read. */
 static struct cas_verdict judge_past(struct coordinator *coordinator, const struct request *request,
                                      const struct object *object)
 {
     struct cas_verdict verdict = {.cover = CAS_MISMATCH};
-    bool known =
-        token_table_get(coordinator->tokens, request->token, request->op.hash, &verdict.past, &coordinator->scratch);
-    /* A context that knows more than the record does was read before the record was freed or pruned. It may not be
-     * joined again: it would bring back a pair of ours with an old counter, and our next dot would name a second value
-     * [R1]. */
-    known = known && context_contains(&object->context, &verdict.past);
+    bool known = find_past(coordinator, request, &verdict.past) && may_join(coordinator, object, &verdict.past);
     counter_increment(known ? &coordinator->counters.tokens_known : &coordinator->counters.tokens_unknown);
     if (!known)
         return verdict;
@@ -30,6 +53,7 @@ static struct cas_verdict judge_past(struct coordinator *coordinator, const stru
         verdict.cover = CAS_COVERS_ALL;
     else if (request->bucket->stale_cas == STALE_CAS_SIBLING)
         verdict.cover = CAS_COVERS_PAST;
+    verdict.has_past = verdict.cover != CAS_MISMATCH;
     return verdict;
 }
 

@@ -14,6 +14,7 @@ enum cas_cover {
 struct cas_verdict {
     enum cas_cover cover;
     uint32_t one;
+    bool has_past; /* `past` is set: what the token stood for, also with CAS_COVERS_ALL */
     struct context past;
 };
 

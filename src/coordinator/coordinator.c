@@ -2,9 +2,13 @@
 
 #include "base/check.h"
 #include "base/list.h"
+#include "coordinator/end.h"
 #include "coordinator/flush.h"
-#include "coordinator/read.h"
-#include "coordinator/write.h"
+#include "coordinator/get.h"
+#include "coordinator/put.h"
+#include "coordinator/round.h"
+
+enum { NS_PER_MS = 1000000, TIMEOUT_MS_DEFAULT = 1000 };
 
 void coordinator_init(struct coordinator *coordinator, const struct coordinator_parts *parts)
 {
@@ -15,29 +19,39 @@ void coordinator_init(struct coordinator *coordinator, const struct coordinator_
                                         .settings = parts->settings,
                                         .ports = parts->ports,
                                         .writes_held = parts->writes_held};
+    if (coordinator->settings.timeout_ms == 0)
+        coordinator->settings.timeout_ms = TIMEOUT_MS_DEFAULT;
     arena_init(&coordinator->scratch);
-    queue_init(&coordinator->refused);
+    queue_init(&coordinator->ended);
     list_init(&coordinator->flushes);
+    coordinator->rounds = round_table_new(parts->settings.seed);
 }
 
 void coordinator_close(struct coordinator *coordinator)
 {
+    CHECK(queue_is_empty(&coordinator->ended) && list_is_empty(&coordinator->flushes));
+    round_table_free(coordinator->rounds);
     arena_close(&coordinator->scratch);
 }
 
-static void submit(struct coordinator *coordinator, struct request *request, enum store_kind kind)
+void begin_request(struct coordinator *coordinator, struct request *request)
 {
-    struct store_op *op = &request->op;
-    op->kind = kind;
-    op->apply = write_apply;
-    op->key = request_key(request);
-    op->durability = request->bucket->durability;
-    op->peek = request->peek;
-    op->uses_reserve = request->kind == REQUEST_DELETE;
-    op->is_use = request->kind == REQUEST_GET && !request->peek;
-    /* In a ring of one nobody holds another copy to fetch: a whole new value is the way to get the key back. */
-    op->replaces_corrupt = request->kind == REQUEST_SET && !request->has_token;
-    store_submit(coordinator->store, coordinator->now, op);
+    const struct ring_view *view = coordinator->view;
+    request->round = NULL;
+    if (request->kind == REQUEST_FLUSH) {
+        flush_start(coordinator, request);
+        return;
+    }
+    int self = ring_member_index(view, coordinator->replica->node);
+    bool is_owner = self >= 0 && ring_owner_place(view, request->op.partition, (uint32_t)self) >= 0;
+    if (!is_owner && coordinator->ports.reroute != NULL)
+        coordinator->ports.reroute(coordinator->ports.host, coordinator->now, request);
+    else if (!is_owner)
+        fail_request(coordinator, request, FAILURE_NO_QUORUM);
+    else if (has_effects(request))
+        put_start(coordinator, request);
+    else
+        get_start(coordinator, request);
 }
 
 void coordinator_start(struct coordinator *coordinator, struct instant now, struct request *request,
@@ -46,88 +60,114 @@ void coordinator_start(struct coordinator *coordinator, struct instant now, stru
     coordinator->now = now;
     request->coordinator = coordinator;
     request->started = now;
-    (void)deadline_ns;
-    if (request->kind == REQUEST_FLUSH)
-        flush_start(coordinator, request);
-    else if (request->kind == REQUEST_GET && !request->has_expiry)
-        submit(coordinator, request, STORE_READ);
-    else
-        submit(coordinator, request, STORE_UPDATE);
+    request->deadline_ns =
+        deadline_ns != 0 ? deadline_ns : now.mono_ns + (uint64_t)coordinator->settings.timeout_ms * NS_PER_MS;
+    begin_request(coordinator, request);
 }
 
-static void fail(struct request *request, enum request_failure failure)
+void end_request(struct coordinator *coordinator, struct request *request)
 {
+    queue_push(&coordinator->ended, &request->op.link);
+}
+
+void fail_request(struct coordinator *coordinator, struct request *request, enum request_failure failure)
+{
+    request_finish(request);
     request->status = REQUEST_FAILED;
     request->failure = failure;
+    end_request(coordinator, request);
 }
 
-/* The read of a get has ended. Returns false when the get goes on as an update. */
-static bool on_read(struct coordinator *coordinator, struct request *request)
-{
-    struct store_op *op = &request->op;
-    request->record = op->record;
-    op->record = NULL;
-    request->fetched_before = op->fetched_before;
-    request->idle_s = op->idle_s;
-    read_answer(coordinator, request);
-    if (!read_needs_update(coordinator, request)) {
-        read_count_versions(coordinator, request);
-        return true;
-    }
-    request_finish(request);
-    submit(coordinator, request, STORE_UPDATE);
-    return false;
-}
-
-static void on_updated(struct coordinator *coordinator, struct request *request)
-{
-    if (request->kind == REQUEST_FLUSH && request->status == REQUEST_OK)
-        flush_stored(coordinator, request);
-    if (request->kind != REQUEST_GET)
-        return;
-    if (request->created) {
-        request->fetched_before = false;
-        request->idle_s = 0;
-    } else if (request->has_expiry) { /* otherwise a read came first and told that of the item as it was before */
-        request->fetched_before = request->op.fetched_before;
-        request->idle_s = request->op.idle_s;
-    }
-    if (request->status == REQUEST_OK)
-        read_answer(coordinator, request);
-    read_count_versions(coordinator, request);
-}
-
-/* Returns false when the request goes on. */
-static bool take_result(struct coordinator *coordinator, struct request *request)
+bool fail_by_store(struct request *request)
 {
     const struct store_op *op = &request->op;
     switch (op->status) {
     case STORE_OK:
     case STORE_ABSENT:
     case STORE_UNCHANGED:
-        if (op->kind == STORE_READ)
-            return on_read(coordinator, request);
-        on_updated(coordinator, request);
-        break;
+        return false;
     case STORE_FULL:
         request->status = REQUEST_NO_MEMORY;
         break;
     case STORE_CORRUPT:
-        fail(request, FAILURE_CORRUPT);
+        request->status = REQUEST_FAILED;
+        request->failure = FAILURE_CORRUPT;
         break;
     case STORE_IO:
-        fail(request, op->kind == STORE_READ ? FAILURE_DISK_READ : FAILURE_DISK_WRITE);
+        request->status = REQUEST_FAILED;
+        request->failure = op->kind == STORE_READ ? FAILURE_DISK_READ : FAILURE_DISK_WRITE;
         break;
     }
     return true;
 }
 
+unsigned coordinator_settle(struct coordinator *coordinator, struct instant now)
+{
+    unsigned ended = 0;
+    struct queue_node *node;
+    coordinator->now = now;
+    while ((node = queue_pop(&coordinator->ended)) != NULL) {
+        struct request *request = CONTAINER_OF(CONTAINER_OF(node, struct store_op, link), struct request, op);
+        request->done(request);
+        ended++;
+    }
+    return ended;
+}
+
+static void on_request_stored(struct coordinator *coordinator, struct request *request)
+{
+    if (request->kind == REQUEST_FLUSH)
+        flush_stored(coordinator, request);
+    else if (request->kind == REQUEST_GET && request->op.kind == STORE_READ && request->round == NULL)
+        get_on_local(coordinator, request);
+    else
+        put_on_local(coordinator, request);
+}
+
+static void on_round_stored(struct round *round)
+{
+    round->store_has_merge = false;
+    blob_release(round->merge.incoming);
+    round->merge.incoming = NULL;
+    if (round->closing)
+        round_close(round);
+    else if (round->phase == ROUND_RESTAMPING)
+        put_on_restamped(round);
+    else
+        get_on_merged(round);
+}
+
 unsigned coordinator_on_stored(struct coordinator *coordinator, struct instant now, struct store_op *op)
 {
-    struct request *request = CONTAINER_OF(op, struct request, op);
     coordinator->now = now;
-    if (!take_result(coordinator, request))
-        return 0;
-    request->done(request);
-    return 1;
+    switch (op->owner) {
+    case COORDINATOR_OP_REQUEST:
+        on_request_stored(coordinator, CONTAINER_OF(op, struct request, op));
+        break;
+    case COORDINATOR_OP_ROUND:
+        on_round_stored(CONTAINER_OF(op, struct round, merge.op));
+        break;
+    default:
+        CHECK(op->owner == COORDINATOR_OP_REGISTERS);
+        flush_on_taken(op);
+        break;
+    }
+    return coordinator_settle(coordinator, now);
+}
+
+int coordinator_route(struct coordinator *coordinator, struct instant now, const struct request *request,
+                      uint32_t self_index)
+{
+    const struct ring_view *view = coordinator->view;
+    const uint16_t *list = ring_preference_list(view, request->op.partition);
+    if (!has_effects(request) && ring_owner_place(view, request->op.partition, self_index) >= 0)
+        return (int)self_index;
+    for (uint32_t place = 0; place < view->owner_count; place++) {
+        if (list[place] == self_index)
+            return (int)self_index;
+        const struct peer *peer = peers_find(coordinator->peers, view->members[list[place]].id);
+        if (peer != NULL && peer_is_up(peer, now))
+            return list[place];
+    }
+    return -1;
 }

@@ -93,7 +93,7 @@ struct coordinator {
     struct arena scratch;            /* of the record that is under way */
     struct coordinator_counters counters;
     struct round_table *rounds; /* round.c */
-    struct queue refused;       /* requests that ended as they were started */
+    struct queue ended;         /* requests whose done is due at the end of the call */
     struct list flushes;        /* flush_all commands under way in a larger ring; flush.c */
     uint64_t flush_number;
 };

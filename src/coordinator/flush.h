@@ -1,16 +1,26 @@
-/* flush_all, Dynamo 4.4 with [R7]. Within the room.
+/* flush_all over the whole ring, Dynamo 4.4 with [R7]. Within the room.
  *
- * The registers (the largest effective flush time, a pending delayed one) are kept in a record of the node itself,
- * whose key is empty, so that they are as durable as any write. */
+ *   CLOCKS   every member that is up is asked for the highest time that it knows
+ *   STORING  the registers are made, with a time above all of these, and stored here
+ *   TELLING  every member that is up gets them; the client has its answer when these have stored them
+ *
+ * Members that are out of reach learn of it by the first greeting, before any data. In a ring of one the first and the
+ * last step fall away. The registers are kept in a record of the node itself (registers.h). */
 #ifndef COORDINATOR_FLUSH_H
 #define COORDINATOR_FLUSH_H
 
 #include "coordinator/coordinator.h"
 
-/* Starts a REQUEST_FLUSH: an update of the node's own record with the registers. */
+/* Starts a REQUEST_FLUSH. */
 void flush_start(struct coordinator *coordinator, struct request *request);
-
-/* The registers have been stored: from now on they count. */
+/* Its registers have been stored: from now on they count. */
 void flush_stored(struct coordinator *coordinator, struct request *request);
+
+/* An op of coordinator_take_registers has come back. */
+void flush_on_taken(struct store_op *op);
+
+void flush_on_peer_lost(struct coordinator *coordinator, uint32_t node);
+void flush_tick(struct coordinator *coordinator);
+uint64_t flush_wake_at(const struct coordinator *coordinator);
 
 #endif

@@ -110,6 +110,11 @@ static void learn_latency(struct peer *peer, uint64_t latency_ns)
 void peer_on_answer(struct peer *peer, uint64_t latency_ns)
 {
     learn_latency(peer, latency_ns);
+    peer_on_sign(peer);
+}
+
+void peer_on_sign(struct peer *peer)
+{
     peer->replies++;
     peer->waiting_since_ns = 0;
     peer->is_silent = false;

@@ -54,6 +54,8 @@ bool peer_is_up(const struct peer *peer, struct instant now);
 /* Where to write a request to this peer, whose link is then among the flushes. NULL: not up, or its queue is full. */
 struct chain *peer_request(struct peers *peers, struct peer *peer, struct instant now);
 
+/* Any answer to a request, of which nothing more is known. */
+void peer_on_sign(struct peer *peer);
 /* Any answer to a request; how long it took. */
 void peer_on_answer(struct peer *peer, uint64_t latency_ns);
 /* A request's deadline has passed without any answer from this peer (peer->replies is what it was) since it was sent.

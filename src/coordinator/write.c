@@ -5,6 +5,8 @@
 #include "coordinator/cas.h"
 #include "coordinator/modify.h"
 #include "coordinator/read.h"
+#include "coordinator/round.h"
+#include "version/fingerprint.h"
 #include "version/record.h"
 
 /* One attempt of one request on one record. */
@@ -13,7 +15,9 @@ struct write {
     struct request *request;
     struct store_draft *draft;
     struct replica_present present;
-    struct object object;        /* the record as it is */
+    struct round *round;         /* NULL where this node is the only owner */
+    struct object object;        /* the record as it is, and what the other owners have beside it */
+    bool merged;                 /* `object` is more than the record here */
     const struct version *shown; /* its newest version if visible, else NULL */
     struct cas_verdict cas;      /* of a request with a token that was accepted */
     struct blob *made;           /* value bytes made here (append, incr), given back at the end */
@@ -31,22 +35,30 @@ static enum store_verdict keep_failed(struct write *write, enum request_failure 
     return keep(write, REQUEST_FAILED);
 }
 
-/* Encodes `object` as the new record and keeps a reference for a get that is waiting for it. */
-static enum store_verdict replace(struct write *write, const struct object *object)
+/* Encodes `object` as the new record and keeps a reference for a round that will send it and for a get that waits for
+ * it. */
+static enum store_verdict encode(struct write *write, const struct object *object)
 {
     struct request *request = write->request;
-    size_t size = record_size(object);
-    bool adds_sibling = object->live_count > write->object.live_count && write->object.live_count > 0;
-    if (size > write->coordinator->replica->object_max)
-        return keep(write, adds_sibling ? REQUEST_EXISTS : REQUEST_TOO_LARGE);
-    uint8_t *at = store_draft_alloc(write->draft, size);
+    uint8_t *at = store_draft_alloc(write->draft, record_size(object));
     if (at == NULL)
         return keep(write, REQUEST_NO_MEMORY);
     record_encode(object, at);
     if (request->kind == REQUEST_GET)
         request->record = blob_retain(write->draft->record);
-    request->status = REQUEST_OK;
+    if (write->round != NULL)
+        write->round->made = blob_retain(write->draft->record);
     return STORE_REPLACE;
+}
+
+static enum store_verdict replace(struct write *write, const struct object *object)
+{
+    size_t size = record_size(object);
+    bool adds_sibling = object->live_count > write->object.live_count && write->object.live_count > 0;
+    if (size > write->coordinator->replica->object_max)
+        return keep(write, adds_sibling ? REQUEST_EXISTS : REQUEST_TOO_LARGE);
+    write->request->status = REQUEST_OK;
+    return encode(write, object);
 }
 
 static void count_siblings(struct coordinator *coordinator, uint32_t before, uint32_t after)
@@ -86,7 +98,7 @@ static void put_version(struct write *write, const struct version *fresh, struct
         object_put(out, &write->object, &write->cas.past, fresh, arena);
         break;
     default:
-        object_put(out, &write->object, NULL, fresh, arena);
+        object_put(out, &write->object, write->cas.has_past ? &write->cas.past : NULL, fresh, arena);
         break;
     }
 }
@@ -114,7 +126,8 @@ static enum store_verdict put(struct write *write, const struct version *fresh)
     struct object out;
     /* Before the put, and only over a record that has been checkpointed: until the new one is as well, the engine has
      * the old one, and replay, which merges, would bring back what the new one no longer knows of. */
-    if (!request->op.unsaved)
+    bool is_alone = coordinator->view->member_count == 1; /* else the horizon [R3] is 0: nothing may be forgotten */
+    if (!request->op.unsaved && is_alone)
         object_prune(&write->object, coordinator->replica->pairs_kept,
                      replica_horizon(coordinator->replica, &write->present));
     put_version(write, fresh, &out);
@@ -128,6 +141,10 @@ static enum store_verdict put(struct write *write, const struct version *fresh)
     if (verdict != STORE_REPLACE)
         return verdict;
     count_siblings(coordinator, write->object.live_count, out.live_count);
+    if (write->round != NULL) {
+        write->round->has_dot = true;
+        write->round->dot = fresh->dot;
+    }
     request->written_token = token_of_result(write, &out);
     request->written_expiry_ms = fresh->expiry_ms;
     return verdict;
@@ -135,7 +152,16 @@ static enum store_verdict put(struct write *write, const struct version *fresh)
 
 static struct version fresh_version(struct write *write)
 {
-    return replica_fresh_version(write->coordinator->replica, &write->object, write->coordinator->now);
+    struct version fresh = replica_fresh_version(write->coordinator->replica, &write->object, write->coordinator->now);
+    if (!write->cas.has_past)
+        return fresh;
+    /* The token may cover writes that have not come here: its write must be later than these too [R2]. */
+    for (uint32_t i = 0; i < write->cas.past.count; i++) {
+        if (fresh.time <= write->cas.past.pairs[i].time)
+            fresh.time = write->cas.past.pairs[i].time + 1;
+    }
+    fresh.expiry_stamp = fresh.time;
+    return fresh;
 }
 
 /* set, add, replace, cas */
@@ -229,7 +255,8 @@ static enum store_verdict write_stale_mark(struct write *write)
 
 static enum store_verdict write_tombstone(struct write *write)
 {
-    if (write->coordinator->replica->grace_ms == 0 && write->cas.cover == CAS_COVERS_ALL) {
+    bool is_alone = write->coordinator->view->member_count == 1;
+    if (is_alone && write->coordinator->replica->grace_ms == 0 && write->cas.cover == CAS_COVERS_ALL) {
         write->request->status = REQUEST_OK; /* nobody can bring it back: no need to remember the delete */
         return STORE_ERASE;
     }
@@ -292,9 +319,27 @@ static enum store_verdict vivify(struct write *write)
     return put(write, &fresh);
 }
 
+/* A plain delete of what is not there. Unless all owners say that they have nothing, one that was out of reach may have
+ * an older value: the tombstone is what tells it of the delete [R6]. */
+static enum store_verdict write_tombstone_of_missing(struct write *write)
+{
+    const struct request *request = write->request;
+    bool is_plain = !request->has_token && !request->invalidate;
+    if (write->round == NULL || !is_plain)
+        return keep(write, REQUEST_MISS);
+    if (write->object.live_count == 0 && quorum_is_unanimous(&write->round->reads))
+        return keep(write, REQUEST_MISS);
+    enum store_verdict verdict = write_tombstone(write);
+    if (verdict == STORE_REPLACE)
+        write->request->status = REQUEST_MISS;
+    return verdict;
+}
+
 /* A reply needs the record even when nothing had to be changed after all. */
 static enum store_verdict keep_and_show(struct write *write, struct bytes current)
 {
+    if (write->merged)
+        return keep(write, REQUEST_OK); /* what was read from the others is stored, and shown from there */
     struct blob *copy = blob_new(current.len);
     if (copy == NULL)
         return keep(write, REQUEST_NO_MEMORY);
@@ -336,6 +381,8 @@ static enum store_verdict write_over_missing(struct write *write)
     case REQUEST_APPEND:
     case REQUEST_PREPEND:
         return keep(write, REQUEST_NOT_STORED);
+    case REQUEST_DELETE:
+        return write_tombstone_of_missing(write);
     default:
         return keep(write, REQUEST_MISS);
     }
@@ -423,6 +470,11 @@ static void begin_attempt(struct write *write)
     struct request *request = write->request;
     blob_release(request->record);
     request->record = NULL;
+    if (write->round != NULL) {
+        blob_release(write->round->made);
+        write->round->made = NULL;
+        write->round->has_dot = false;
+    }
     request->won = false;
     request->expired = false;
     request->flushed = false;
@@ -448,25 +500,43 @@ static bool keeps_use(const struct request *request)
     }
 }
 
+/* The record here, and what the READs of the round have brought. */
+static bool take_in(struct write *write, struct bytes current)
+{
+    struct arena *arena = &write->coordinator->scratch;
+    if (current.len != 0 && record_decode(current, &write->object, arena) != RECORD_OK)
+        return false;
+    if (write->round == NULL)
+        return true;
+    uint64_t before = object_fingerprint(&write->object);
+    if (!round_merge_fetched(write->round, &write->object, arena))
+        return false;
+    write->merged = object_fingerprint(&write->object) != before;
+    return true;
+}
+
+static enum store_verdict judge(struct write *write, struct bytes current)
+{
+    if (write->request->has_token)
+        return write_compared(write, current);
+    return write->shown == NULL ? write_over_missing(write) : write_over_shown(write, current);
+}
+
 enum store_verdict write_apply(struct store_op *op, struct bytes current, struct store_draft *draft)
 {
     struct request *request = CONTAINER_OF(op, struct request, op);
-    struct write write = {.coordinator = request->coordinator, .request = request, .draft = draft};
+    struct write write = {
+        .coordinator = request->coordinator, .request = request, .draft = draft, .round = request->round};
     begin_attempt(&write);
     write.present = replica_present_at(write.coordinator->replica, write.coordinator->now);
-    if (current.len != 0) {
-        if (record_decode(current, &write.object, &write.coordinator->scratch) != RECORD_OK)
-            return keep_failed(&write, FAILURE_CORRUPT);
-        write.shown = replica_shown(&write.object, &write.present);
-    }
-
-    enum store_verdict verdict;
-    if (request->has_token)
-        verdict = write_compared(&write, current);
-    else if (write.shown == NULL)
-        verdict = write_over_missing(&write);
-    else
-        verdict = write_over_shown(&write, current);
+    if (!take_in(&write, current))
+        return keep_failed(&write, FAILURE_CORRUPT);
+    write.shown = replica_shown(&write.object, &write.present);
+    enum store_verdict verdict = judge(&write, current);
+    /* The answer tells of something that too few owners may have: they get it before the client learns of it, as they
+     * do with a get. */
+    if (verdict == STORE_KEEP && write.merged && draft->record == NULL && request->status != REQUEST_NO_MEMORY)
+        verdict = encode(&write, &write.object);
     op->keeps_use = write.shown != NULL && keeps_use(request);
     blob_release(write.made);
     return verdict;

@@ -1,0 +1,16 @@
+/* A put in a last-write-wins bucket that lost against a later time at some replica is written anew under a new dot and
+ * a time above that one, Dynamo 4.4 with [R2]: else an acknowledged write would vanish because a clock was behind.
+ * Within the room. */
+#ifndef COORDINATOR_RESTAMP_H
+#define COORDINATOR_RESTAMP_H
+
+#include "coordinator/round.h"
+
+/* Submits the update of the local copy: the version round->dot, above round->floor. */
+void restamp_start(struct round *round);
+
+/* It has come back. True: round->made and round->dot are new; false: the version is not the current one any more, or it
+ * could not be stored. */
+bool restamp_finish(struct round *round);
+
+#endif
