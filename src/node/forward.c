@@ -27,6 +27,8 @@ struct forward {
     struct node_link *via; /* NULL: it waits for again_at_ns or a newer view */
     struct list of_link;
     uint64_t number; /* on `via` */
+    uint64_t sent_ns;
+    uint64_t peer_replies; /* that the peer had given by then */
     uint64_t again_at_ns;
     uint32_t pause_ms;
     uint32_t tried; /* bit n: the n-th owner by the view of tried_epoch has been tried in vain */
@@ -84,6 +86,12 @@ static void detach(struct forward_table *table, struct forward *forward)
     forward->via = NULL;
 }
 
+static void wake_by(struct forward_table *table, uint64_t at_ns)
+{
+    if (at_ns < table->wake_at_ns)
+        table->wake_at_ns = at_ns;
+}
+
 static void attach(struct forward_table *table, struct forward *forward, struct node_link *via)
 {
     forward->via = via;
@@ -92,12 +100,7 @@ static void attach(struct forward_table *table, struct forward *forward, struct 
     struct forward **bucket = bucket_of(table, via, forward->number);
     forward->next = *bucket;
     *bucket = forward;
-}
-
-static void wake_by(struct forward_table *table, uint64_t at_ns)
-{
-    if (at_ns < table->wake_at_ns)
-        table->wake_at_ns = at_ns;
+    wake_by(table, forward->request->deadline_ns);
 }
 
 static struct forward *begin(struct node *node, struct request *request)
@@ -107,7 +110,6 @@ static struct forward *begin(struct node *node, struct request *request)
     *forward = (struct forward){.request = request, .pause_ms = PAUSE_MS_MIN};
     list_push_back(&table->all, &forward->all);
     table->count++;
-    wake_by(table, request->deadline_ns);
     return forward;
 }
 
@@ -183,6 +185,8 @@ static bool send(struct node *node, struct instant now, struct forward *forward,
     uint64_t left_ms = (forward->request->deadline_ns - now.mono_ns) / 1000000;
     uint64_t margin_ms = left_ms / MARGIN_SHARE < MARGIN_MS_MAX ? left_ms / MARGIN_SHARE : MARGIN_MS_MAX;
     attach(node->forwards, forward, via);
+    forward->sent_ns = now.mono_ns;
+    forward->peer_replies = peer->replies;
     forward_write(node, forward->request, forward->number, (uint32_t)(left_ms - margin_ms), out);
     counter_increment(&node->counters.forwarded);
     return true;
@@ -267,7 +271,7 @@ bool forward_on_reply(struct node *node, struct instant now, struct node_link *l
     struct request *request = forward->request;
     struct peer *peer = peers_find(&node->peers, link->link->peer);
     if (peer != NULL)
-        peer->is_silent = false;
+        peer_on_answer(peer, now.mono_ns - forward->sent_ns);
     if ((reply.marks & FORWARD_NOT_MINE) != 0) {
         park(node, now, forward);
         return true;
@@ -322,7 +326,7 @@ void forward_on_view(struct node *node, struct instant now)
     }
 }
 
-/* Nothing has come from it until the deadline: no request goes to it before its probe is due. */
+/* When nothing at all has come from the peer meanwhile, no request goes to it before its probe is due. */
 static void time_out(struct node *node, struct instant now, struct forward *forward)
 {
     if (forward->via == NULL) {
@@ -330,7 +334,7 @@ static void time_out(struct node *node, struct instant now, struct forward *forw
         return;
     }
     struct peer *peer = peers_find(&node->peers, forward->via->link->peer);
-    if (peer != NULL && peer->link == forward->via->link)
+    if (peer != NULL && peer->link == forward->via->link && peer->replies == forward->peer_replies)
         peer_on_silence(peer, now);
     end_failed(node, forward, FAILURE_TIMEOUT);
 }

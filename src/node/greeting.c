@@ -75,8 +75,7 @@ static void on_known(struct node *node, struct node_link *link)
     if (was_greeted)
         return;
     struct peer *peer = peers_take(&node->peers, link->link->peer);
-    peer->link = best_link_to(node, link->link->peer);
-    peer->is_silent = false;
+    peer_set_link(peer, best_link_to(node, link->link->peer));
 }
 
 void greeting_on_stored(struct node *node, struct store_op *op)
@@ -163,7 +162,7 @@ static void lose_peer(struct node *node, struct instant now, struct node_link *l
     uint32_t id = link->link->peer;
     struct peer *peer = peers_find(&node->peers, id);
     if (peer != NULL && peer->link == link->link) {
-        peer->link = best_link_to(node, id);
+        peer_set_link(peer, best_link_to(node, id));
         (void)coordinator_on_peer_lost(&node->coordinator, now, id);
         inspect_on_peer_lost(node, id);
     }

@@ -65,7 +65,8 @@ static inline struct node_settings world_settings(void)
                                   .grace_ms = WORLD_GRACE_MS,
                                   .value_max = WORLD_VALUE_MAX,
                                   .object_max = WORLD_OBJECT_MAX,
-                                  .tokens_max = WORLD_TOKENS_MAX};
+                                  .tokens_max = WORLD_TOKENS_MAX,
+                                  .loops = 2};
 }
 
 static inline void world_start(struct world *world)

@@ -1,0 +1,366 @@
+/* Requests on their way to another coordinator and back: at most once, retried where that is safe. */
+#include "node/ring.h"
+
+#include "message/forward.h"
+
+static struct ring the_ring;
+static struct ring *const ring = &the_ring;
+
+static unsigned wanted_type; /* of the frames that the judges below deal with */
+
+static enum fate lose(struct ring *of, unsigned from, unsigned to, const struct frame *frame)
+{
+    (void)of, (void)from, (void)to;
+    return frame->type == wanted_type ? FATE_LOST : FATE_ARRIVES;
+}
+
+static enum fate hold(struct ring *of, unsigned from, unsigned to, const struct frame *frame)
+{
+    (void)of, (void)from, (void)to;
+    return frame->type == wanted_type ? FATE_HELD : FATE_ARRIVES;
+}
+
+static enum fate repeat(struct ring *of, unsigned from, unsigned to, const struct frame *frame)
+{
+    (void)of, (void)from, (void)to;
+    return frame->type == wanted_type ? FATE_TWICE : FATE_ARRIVES;
+}
+
+static void judge_by(enum fate (*judge)(struct ring *, unsigned, unsigned, const struct frame *), unsigned type)
+{
+    ring->judge = judge;
+    wanted_type = type;
+}
+
+static unsigned not_owner_of(const char *key)
+{
+    return place_of_key(ring, key, ring->machine_count - 1);
+}
+
+static void a_forwarded_incr_that_the_network_repeats_counts_once(void **state)
+{
+    (void)state;
+    char key[32];
+    ring_open(ring, 3, 1);
+    key_led_by(ring, 2, 0, key);
+    assert_int_equal(set(ring, 0, key, "0"), REQUEST_OK);
+    judge_by(repeat, MESSAGE_FORWARD);
+    for (unsigned i = 1; i <= 5; i++) {
+        struct request *request = ask(ring, REQUEST_INCR, key);
+        request->delta = 1;
+        assert_int_equal(run(ring, i % 2, request), REQUEST_OK);
+        assert_int_equal(request->number, i);
+    }
+    assert_int_equal(COUNTER(ring, 2, repeated_forwards), 5);
+    assert_true(shows(ring, 2, key, "5"));
+    ring_close(ring);
+}
+
+static void a_repeated_answer_is_ignored(void **state)
+{
+    (void)state;
+    char key[32];
+    ring_open(ring, 3, 1);
+    key_led_by(ring, 2, 0, key);
+    judge_by(repeat, MESSAGE_FORWARD_REPLY);
+    assert_int_equal(set(ring, 0, key, "0"), REQUEST_OK);
+    assert_int_equal(incr(ring, 0, key, 3), REQUEST_OK);
+    assert_true(shows(ring, 0, key, "3"));
+    ring_close(ring);
+}
+
+/* The link breaks after the coordinator has carried the request out and before its answer is here. */
+static struct request *lose_link_behind(struct request *request, unsigned from, unsigned to)
+{
+    judge_by(lose, MESSAGE_FORWARD_REPLY);
+    start(ring, from, request);
+    assert_false(is_done(request));
+    ring->judge = NULL;
+    ring_cut(ring, ring_joint(ring, from, 0, to));
+    ring_pump(ring);
+    return request;
+}
+
+static void a_set_whose_link_dies_goes_to_the_next_owner(void **state)
+{
+    (void)state;
+    char key[32];
+    ring_open(ring, 4, 3);
+    key_led_by(ring, 2, 0, key);
+    unsigned from = not_owner_of(key);
+    struct request *request = ask(ring, REQUEST_SET, key);
+    request->value = text("1");
+    lose_link_behind(request, from, 2);
+    assert_true(is_done(request));
+    assert_int_equal(request->status, REQUEST_OK);
+    assert_int_equal(COUNTER(ring, from, forward_retries), 1);
+    assert_int_equal(COUNTER(ring, place_of_key(ring, key, 1), served_forwards), 1);
+    for (unsigned m = 0; m < 4; m++)
+        assert_true(shows(ring, m, key, "1"));
+    ring_close(ring);
+}
+
+static void a_set_whose_forwarder_is_the_next_owner_is_coordinated_by_that_one_itself(void **state)
+{
+    (void)state;
+    char key[32];
+    ring_open(ring, 4, 3);
+    key_led_by(ring, 2, 0, key);
+    unsigned second = place_of_key(ring, key, 1), third = place_of_key(ring, key, 2);
+    struct request *request = ask(ring, REQUEST_SET, key);
+    request->value = text("1");
+    lose_link_behind(request, second, 2);
+    assert_true(is_done(request));
+    assert_int_equal(request->status, REQUEST_OK);
+    assert_int_equal(COUNTER(ring, third, served_forwards), 0);
+    assert_true(shows(ring, third, key, "1"));
+    ring_close(ring);
+}
+
+static void requests_that_must_not_be_done_twice_fail_as_lost(void **state)
+{
+    (void)state;
+    static const enum request_kind kinds[] = {REQUEST_ADD,     REQUEST_REPLACE, REQUEST_APPEND,
+                                              REQUEST_PREPEND, REQUEST_INCR,    REQUEST_DECR};
+    char key[32];
+    ring_open(ring, 4, 3);
+    for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        key_led_by(ring, 2, i, key);
+        unsigned from = not_owner_of(key);
+        if (kinds[i] != REQUEST_ADD)
+            assert_int_equal(set(ring, from, key, "10"), REQUEST_OK);
+        struct request *request = ask(ring, kinds[i], key);
+        request->delta = 1;
+        request->value = text("1");
+        lose_link_behind(request, from, 2);
+        assert_true(is_done(request));
+        assert_int_equal(request->status, REQUEST_FAILED);
+        assert_int_equal(request->failure, FAILURE_LOST);
+        (void)ring_dial(ring, from, 0, 2);
+        ring_pump(ring);
+    }
+    ring_close(ring);
+}
+
+static void what_asks_for_a_token_or_changes_by_reading_fails_as_lost_too(void **state)
+{
+    (void)state;
+    char key[32];
+    ring_open(ring, 4, 3);
+    key_led_by(ring, 2, 0, key);
+    unsigned from = not_owner_of(key);
+    for (unsigned i = 0; i < 4; i++) {
+        static const enum request_kind kinds[] = {REQUEST_SET, REQUEST_DELETE, REQUEST_GET, REQUEST_GET};
+        assert_int_equal(set(ring, from, key, "1"), REQUEST_OK);
+        uint64_t token = node_token(ring_loop(ring, from, 0), get(ring, from, key), NODE_ALL_VERSIONS);
+        struct request *request = ask(ring, kinds[i], key);
+        request->has_token = i < 2;
+        request->token = token;
+        request->has_expiry = i == 2;
+        request->claims = i == 3;
+        request->value = text("2");
+        lose_link_behind(request, from, 2);
+        assert_true(is_done(request));
+        assert_int_equal(request->status, REQUEST_FAILED);
+        assert_int_equal(request->failure, FAILURE_LOST);
+        (void)ring_dial(ring, from, 0, 2);
+        ring_pump(ring);
+    }
+    ring_close(ring);
+}
+
+static void gets_deletes_and_touches_are_sent_on(void **state)
+{
+    (void)state;
+    static const enum request_kind kinds[] = {REQUEST_GET, REQUEST_TOUCH, REQUEST_DELETE};
+    static const enum request_status expected[] = {REQUEST_OK, REQUEST_OK, REQUEST_MISS}; /* deleted the first time */
+    char key[32];
+    ring_open(ring, 4, 3);
+    key_led_by(ring, 2, 0, key);
+    unsigned from = not_owner_of(key);
+    assert_int_equal(set(ring, from, key, "1"), REQUEST_OK);
+    for (unsigned i = 0; i < 3; i++) {
+        struct request *request = lose_link_behind(ask(ring, kinds[i], key), from, 2);
+        assert_true(is_done(request));
+        assert_int_equal(request->status, expected[i]);
+        (void)ring_dial(ring, from, 0, 2);
+        ring_pump(ring);
+    }
+    ring_close(ring);
+}
+
+static void a_request_that_never_left_is_sent_elsewhere_whatever_it_is(void **state)
+{
+    (void)state;
+    char key[32];
+    ring_open(ring, 4, 3);
+    key_led_by(ring, 2, 0, key);
+    unsigned from = not_owner_of(key);
+    assert_int_equal(set(ring, from, key, "1"), REQUEST_OK);
+    ring_joint(ring, from, 0, 2)->end[0].out_max = 0; /* its queue is full */
+    assert_int_equal(incr(ring, from, key, 1), REQUEST_OK);
+    assert_true(shows(ring, from, key, "2"));
+    ring_part(ring, from, 2);
+    assert_int_equal(incr(ring, from, key, 1), REQUEST_OK);
+    assert_true(shows(ring, from, key, "3"));
+    ring_close(ring);
+}
+
+static void a_lost_forward_times_out_and_its_silent_peer_is_left_alone_for_a_while(void **state)
+{
+    (void)state;
+    char key[32];
+    ring_open(ring, 4, 3);
+    key_led_by(ring, 2, 0, key);
+    unsigned from = not_owner_of(key);
+    judge_by(lose, MESSAGE_FORWARD);
+    struct request *request = ask(ring, REQUEST_SET, key);
+    request->value = text("1");
+    start(ring, from, request);
+    ring_pass(ring, RING_TIMEOUT_MS - 1);
+    assert_false(is_done(request));
+    ring_pass(ring, 2);
+    assert_true(is_done(request));
+    assert_int_equal(request->status, REQUEST_FAILED);
+    assert_int_equal(request->failure, FAILURE_TIMEOUT);
+    ring->judge = NULL;
+    assert_int_equal(set(ring, from, key, "2"), REQUEST_OK);
+    assert_int_equal(COUNTER(ring, 2, served_forwards), 0);
+    ring_pass(ring, PEER_PROBE_MS_MIN);
+    assert_int_equal(set(ring, from, key, "3"), REQUEST_OK);
+    assert_int_equal(COUNTER(ring, 2, served_forwards), 1); /* the probe */
+    ring_close(ring);
+}
+
+static void an_answer_that_comes_too_late_changes_nothing(void **state)
+{
+    (void)state;
+    char key[32];
+    ring_open(ring, 3, 1);
+    key_led_by(ring, 2, 0, key);
+    judge_by(hold, MESSAGE_FORWARD_REPLY);
+    struct request *request = ask(ring, REQUEST_SET, key);
+    request->value = text("1");
+    start(ring, 0, request);
+    ring_pass(ring, RING_TIMEOUT_MS + 1);
+    assert_true(is_done(request) && request->failure == FAILURE_TIMEOUT);
+    struct request *next = ask(ring, REQUEST_GET, key);
+    ring_pass(ring, PEER_PROBE_MS_MIN);
+    start(ring, 0, next);
+    assert_false(is_done(next));
+    ring->judge = NULL;
+    ring_release_held(ring);
+    assert_true(is_done(next));
+    assert_true(bytes_equal(next->versions[0].value, text("1")));
+    ring_close(ring);
+}
+
+/* The coordinator is told a little less than what is left, so that its own failure is here in time. */
+static void a_coordinator_without_a_quorum_says_so_before_its_asker_gives_up(void **state)
+{
+    (void)state;
+    char key[32];
+    ring_open(ring, 4, 3);
+    key_led_by(ring, 2, 0, key);
+    unsigned from = not_owner_of(key);
+    judge_by(lose, MESSAGE_WRITE);
+    struct request *request = ask(ring, REQUEST_SET, key);
+    request->value = text("1");
+    start(ring, from, request);
+    ring_pass(ring, RING_TIMEOUT_MS - 1);
+    assert_true(is_done(request));
+    assert_int_equal(request->failure, FAILURE_TIMEOUT);
+    ring->judge = NULL;
+    assert_false(peers_find(&ring_loop(ring, from, 0)->peers, ring->machines[2].id)->is_silent);
+    ring_close(ring);
+}
+
+static void without_any_owner_nothing_is_done(void **state)
+{
+    (void)state;
+    char key[32];
+    ring_open(ring, 4, 1);
+    key_led_by(ring, 2, 0, key);
+    ring_part(ring, 0, 2);
+    struct request *request = get(ring, 0, key);
+    assert_int_equal(request->status, REQUEST_FAILED);
+    assert_int_equal(request->failure, FAILURE_NO_QUORUM);
+    assert_int_equal(set(ring, 0, key, "1"), REQUEST_FAILED);
+    assert_int_equal(COUNTER(ring, 0, forward_failures), 2);
+    ring_close(ring);
+}
+
+/* A token that a get through one node gave still says what it covered when the write goes through that node to a
+ * coordinator that never saw it. */
+static void the_context_of_a_known_token_goes_along(void **state)
+{
+    (void)state;
+    char key[40] = "s:";
+    ring_open(ring, 4, 1);
+    for (unsigned i = 0; place_of_key(ring, key, 0) != 2; i++)
+        snprintf(key, sizeof key, "s:%u", i);
+    assert_int_equal(set(ring, 0, key, "1"), REQUEST_OK);
+    uint64_t token = node_token(ring_loop(ring, 0, 0), get(ring, 0, key), NODE_ALL_VERSIONS);
+    assert_int_equal(set(ring, 1, key, "2"), REQUEST_OK); /* in between */
+    struct request *request = ask(ring, REQUEST_SET, key);
+    request->has_token = true;
+    request->token = token;
+    request->value = text("3");
+    assert_int_equal(run(ring, 0, request), REQUEST_OK); /* a sibling of 2: the bucket wants that */
+    struct request *both = get(ring, 3, key);
+    assert_int_equal(both->version_count, 2);
+    assert_true(bytes_equal(both->versions[0].value, text("3")) && bytes_equal(both->versions[1].value, text("2")));
+
+    request = ask(ring, REQUEST_SET, key); /* the token of both, as another node gives it, resolves them */
+    request->has_token = true;
+    request->token = node_token(ring_loop(ring, 3, 0), both, NODE_ALL_VERSIONS);
+    request->value = text("4");
+    assert_int_equal(run(ring, 1, request), REQUEST_OK);
+    assert_int_equal(get(ring, 0, key)->version_count, 1);
+    ring_close(ring);
+}
+
+static void too_many_forwards_are_refused_at_once(void **state)
+{
+    (void)state;
+    static struct request requests[NODE_FORWARDS_MAX + 1];
+    static bool done[NODE_FORWARDS_MAX + 1];
+    char key[32];
+    ring_open(ring, 2, 1);
+    key_led_by(ring, 1, 0, key);
+    ring_joint(ring, 0, 0, 1)->end[0].out_max = SIZE_MAX;
+    judge_by(lose, MESSAGE_FORWARD);
+    memset(done, 0, sizeof done);
+    for (unsigned i = 0; i <= NODE_FORWARDS_MAX; i++) {
+        request_init(&requests[i], REQUEST_GET, text(key), ring_on_done, &done[i]);
+        node_request(ring_loop(ring, 0, 0), ring->now, &requests[i]);
+    }
+    assert_int_equal(node_settle(ring_loop(ring, 0, 0), ring->now), 1);
+    assert_true(done[NODE_FORWARDS_MAX]);
+    assert_int_equal(requests[NODE_FORWARDS_MAX].failure, FAILURE_BUSY);
+    ring_cut(ring, ring_joint(ring, 0, 0, 1));
+    for (unsigned i = 0; i < NODE_FORWARDS_MAX; i++)
+        assert_true(done[i] && requests[i].failure == FAILURE_NO_QUORUM);
+    ring_close(ring);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_forwarded_incr_that_the_network_repeats_counts_once),
+        cmocka_unit_test(a_repeated_answer_is_ignored),
+        cmocka_unit_test(a_set_whose_link_dies_goes_to_the_next_owner),
+        cmocka_unit_test(a_set_whose_forwarder_is_the_next_owner_is_coordinated_by_that_one_itself),
+        cmocka_unit_test(requests_that_must_not_be_done_twice_fail_as_lost),
+        cmocka_unit_test(what_asks_for_a_token_or_changes_by_reading_fails_as_lost_too),
+        cmocka_unit_test(gets_deletes_and_touches_are_sent_on),
+        cmocka_unit_test(a_request_that_never_left_is_sent_elsewhere_whatever_it_is),
+        cmocka_unit_test(a_lost_forward_times_out_and_its_silent_peer_is_left_alone_for_a_while),
+        cmocka_unit_test(an_answer_that_comes_too_late_changes_nothing),
+        cmocka_unit_test(a_coordinator_without_a_quorum_says_so_before_its_asker_gives_up),
+        cmocka_unit_test(without_any_owner_nothing_is_done),
+        cmocka_unit_test(the_context_of_a_known_token_goes_along),
+        cmocka_unit_test(too_many_forwards_are_refused_at_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
