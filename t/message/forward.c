@@ -230,6 +230,21 @@ static void contexts_that_no_node_writes_are_refused(void **state)
     assert_false(context_is_accepted(1, &no_counter, 1));
 }
 
+/* A head of a few bytes that claims 65536 pairs. */
+static void no_memory_is_taken_for_pairs_that_are_not_there(void **state)
+{
+    (void)state;
+    uint8_t head[18] = {0, 1, 0, 5, 2, 7, [14] = 0x80, 0x80, 4, 'k'};
+    struct frame frame = {.type = MESSAGE_FORWARD, .head = bytes_of(head, sizeof head)};
+    struct message_forward m;
+    struct arena arena;
+    arena_init(&arena);
+    assert_false(message_read_forward(&frame, &m, &arena));
+    assert_null(arena.blocks);
+    assert_int_equal(arena.used, 0);
+    arena_close(&arena);
+}
+
 static void the_largest_context_arrives(void **state)
 {
     (void)state;
@@ -298,6 +313,7 @@ int main(void)
         cmocka_unit_test(forwards_out_of_range_are_refused),
         cmocka_unit_test(answers_out_of_range_are_refused),
         cmocka_unit_test(contexts_that_no_node_writes_are_refused),
+        cmocka_unit_test(no_memory_is_taken_for_pairs_that_are_not_there),
         cmocka_unit_test(the_largest_context_arrives),
         cmocka_unit_test(heads_are_read_to_their_very_end),
         cmocka_unit_test(damaged_forwards_are_never_accepted),

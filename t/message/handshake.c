@@ -155,7 +155,8 @@ static unsigned negotiate(uint8_t dialler_min, uint8_t dialler_max, uint8_t acce
         chosen = ends.dialler.handshake.peer.version;
         assert_int_equal(ends.acceptor.handshake.peer.version, chosen);
     } else {
-        assert_refused(&ends.acceptor, HANDSHAKE_VERSIONS, "versions");
+        assert_refused(&ends.acceptor, HANDSHAKE_VERSIONS, "this node speaks message versions");
+        assert_ptr_equal(strstr(ends.acceptor.handshake.fault, "this"), ends.acceptor.handshake.fault); /* it noticed */
         assert_refused(&ends.dialler, HANDSHAKE_VERSIONS, "versions");
     }
     ends_close(&ends);

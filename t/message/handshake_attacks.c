@@ -240,7 +240,25 @@ static void malformed_hellos_are_refused(void **state)
     assert_int_equal(reason_for(&forged, 0), HANDSHAKE_MALFORMED);
 }
 
-/* Names go into logs and onto terminals: neither control characters nor lengths beyond the rooms of the names. */
+/* The recorded hello, whose last field is the node's name, with these bytes in its place. */
+static uint8_t reason_for_name(struct bytes hello, uint8_t claimed, struct bytes name)
+{
+    uint8_t copy[2 * HANDSHAKE_BYTES_MAX];
+    size_t at = hello.len - strlen("alpha") - 1;
+    memcpy(copy, hello.at, at);
+    const uint8_t *end = wire_write_bytes(wire_write_u8(copy + at, claimed), name);
+    size_t len = (size_t)(end - copy);
+    wire_write_u16(copy + 5, (uint16_t)(len - SAYING_HEADER_BYTES));
+    struct ends ends;
+    ends_open(&ends);
+    ends_begin(&ends);
+    end_hear(&ends.acceptor, bytes_of(copy, len));
+    uint8_t reason = ends.acceptor.handshake.reason;
+    ends_close(&ends);
+    return reason;
+}
+
+/* Names go into logs and onto terminals: neither control characters nor more than the rooms of names. */
 static void malformed_names_are_refused(void **state)
 {
     (void)state;
@@ -248,21 +266,44 @@ static void malformed_names_are_refused(void **state)
     ends_open(&ends);
     ends_begin(&ends);
     struct bytes hello = end_take(&ends.dialler);
-    size_t node_len_at = hello.len - strlen("alpha") - 1;
+    uint8_t name[RING_NAME_MAX + 1];
+    memset(name, 'n', sizeof name);
+    assert_int_equal(reason_for_name(hello, RING_NAME_MAX, bytes_of(name, RING_NAME_MAX)), HANDSHAKE_FINE);
+    assert_int_equal(reason_for_name(hello, RING_NAME_MAX + 1, bytes_of(name, sizeof name)), HANDSHAKE_MALFORMED);
+    assert_int_equal(reason_for_name(hello, 0, bytes_of(name, 0)), HANDSHAKE_MALFORMED);
+    assert_int_equal(reason_for_name(hello, 6, bytes_of(name, 5)), HANDSHAKE_MALFORMED);
     static const uint8_t bad[] = {0, '\n', 0x1b, 0x7f};
-    for (size_t i = 0; i < sizeof bad + 3; i++) {
-        uint8_t *copy = bytes_copy(hello);
-        if (i < sizeof bad)
-            copy[node_len_at + 2] = bad[i];
-        else
-            copy[node_len_at] = (uint8_t[]){0, 6, 255}[i - sizeof bad];
-        handshake_accept(&ends.acceptor.handshake, &ends.acceptor.self, ends.acceptor.nonce);
-        assert_int_equal(end_hear(&ends.acceptor, bytes_of(copy, hello.len)), HANDSHAKE_REFUSED);
-        assert_int_equal(ends.acceptor.handshake.reason, HANDSHAKE_MALFORMED);
-        free(copy);
+    for (size_t i = 0; i < sizeof bad; i++) {
+        uint8_t bent[] = {'a', bad[i], 'b'};
+        assert_int_equal(reason_for_name(hello, 3, bytes_of(bent, 3)), HANDSHAKE_MALFORMED);
     }
     bytes_free(hello);
     ends_close(&ends);
+}
+
+/* The right proof or an empty READY with one byte more. */
+static void messages_with_more_than_their_fields_are_refused(void **state)
+{
+    (void)state;
+    for (int which = PROOF; which <= READY; which++) {
+        struct ends ends;
+        ends_open(&ends);
+        struct recording recording = record(&ends);
+        ends_close(&ends);
+        ends_open(&ends);
+        ends_begin(&ends);
+        for (int i = 0; i < which; i++)
+            end_hear(i % 2 == 0 ? &ends.acceptor : &ends.dialler, recording.said[i]);
+        uint8_t longer[HANDSHAKE_BYTES_MAX] = {0};
+        struct bytes said = recording.said[which];
+        memcpy(longer, said.at, said.len);
+        wire_write_u16(longer + 5, (uint16_t)(said.len + 1 - SAYING_HEADER_BYTES));
+        struct end *hearer = which == PROOF ? &ends.acceptor : &ends.dialler;
+        assert_int_equal(end_hear(hearer, bytes_of(longer, said.len + 1)), HANDSHAKE_REFUSED);
+        assert_int_equal(hearer->handshake.reason, HANDSHAKE_MALFORMED);
+        recording_free(&recording);
+        ends_close(&ends);
+    }
 }
 
 static void refusals_are_shown_without_control_characters(void **state)
@@ -380,6 +421,7 @@ int main(void)
         cmocka_unit_test(no_flipped_bit_is_believed),
         cmocka_unit_test(malformed_hellos_are_refused),
         cmocka_unit_test(malformed_names_are_refused),
+        cmocka_unit_test(messages_with_more_than_their_fields_are_refused),
         cmocka_unit_test(refusals_are_shown_without_control_characters),
         cmocka_unit_test(messages_out_of_turn_are_refused),
         cmocka_unit_test(strangers_are_noticed_by_their_first_byte_and_get_no_answer),
