@@ -126,10 +126,7 @@ static void two_loops_of_a_machine_share_its_copies_and_have_links_of_their_own(
     (void)state;
     char key[32];
     ring_open_with(ring, 3, 2, 2);
-    for (unsigned i = 0; i < 3; i++)
-        ring_publish(ring, i, 3, 1);
-    ring_dial_all(ring);
-    ring_pump(ring);
+    ring_join_all(ring);
     for (unsigned i = 0; i < 30; i++) {
         snprintf(key, sizeof key, "key%u", i);
         struct request *request = ask(ring, REQUEST_SET, key);

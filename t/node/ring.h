@@ -70,7 +70,8 @@ struct ring {
     uint64_t frames[16]; /* carried, by type */
     struct held_frame held[256];
     unsigned held_count;
-    bool refuses; /* a frame may be malformed: the link is then cut instead of failing the test */
+    enum backing_kind kind; /* of the stores */
+    bool refuses;           /* a frame may be malformed: the link is then cut instead of failing the test */
     struct {
         struct request request;
         bool used, done;
@@ -124,7 +125,7 @@ static inline void machine_start(struct ring *ring, unsigned index)
     struct store_recovery found = {0};
     machine->backing = malloc(sizeof *machine->backing);
     assert_non_null(machine->backing);
-    backing_init(machine->backing, BACKING_VOLATILE);
+    backing_init(machine->backing, ring->kind);
     machine->store = backing_open_store(machine->backing, &found);
     machine->shared = node_shared_new(&settings, machine->store, &lock_none, 0);
     assert_non_null(machine->shared);
@@ -368,10 +369,10 @@ static inline void ring_pass(struct ring *ring, uint64_t ms)
     }
 }
 
-/* `count` nodes that all know each other, every key on `copies` of them. */
-static inline void ring_open_with(struct ring *ring, unsigned count, unsigned loops, unsigned copies)
+static inline void ring_open_over(struct ring *ring, enum backing_kind kind, unsigned count, unsigned loops,
+                                  unsigned copies)
 {
-    *ring = (struct ring){.machine_count = count, .loop_count = loops};
+    *ring = (struct ring){.machine_count = count, .loop_count = loops, .kind = kind};
     ring->now = (struct instant){.mono_ns = 5000000000, .wall_ms = 1700000000000};
     ring->settings = (struct ring_settings){.cluster = RING_CLUSTER,
                                             .partition_count = 64,
@@ -381,6 +382,11 @@ static inline void ring_open_with(struct ring *ring, unsigned count, unsigned lo
     pool_init(&ring->chunks, chain_chunk_size(), 64);
     for (unsigned i = 0; i < count; i++)
         machine_start(ring, i);
+}
+
+static inline void ring_open_with(struct ring *ring, unsigned count, unsigned loops, unsigned copies)
+{
+    ring_open_over(ring, BACKING_VOLATILE, count, loops, copies);
 }
 
 static inline void ring_dial_all(struct ring *ring)
@@ -395,13 +401,20 @@ static inline void ring_dial_all(struct ring *ring)
     }
 }
 
+/* Everyone has the same table and links to everyone. */
+static inline void ring_join_all(struct ring *ring)
+{
+    for (unsigned i = 0; i < ring->machine_count; i++)
+        ring_publish(ring, i, ring->machine_count, 1);
+    ring_dial_all(ring);
+    ring_pump(ring);
+}
+
+/* `count` nodes that all know each other, every key on `copies` of them. */
 static inline void ring_open(struct ring *ring, unsigned count, unsigned copies)
 {
     ring_open_with(ring, count, 1, copies);
-    for (unsigned i = 0; i < count; i++)
-        ring_publish(ring, i, count, 1);
-    ring_dial_all(ring);
-    ring_pump(ring);
+    ring_join_all(ring);
 }
 
 static inline void ring_close(struct ring *ring)

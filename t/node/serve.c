@@ -1,0 +1,260 @@
+/* What other nodes ask of one: links that are lost at any point of it, limits, waiting for space. */
+#include "node/ring.h"
+
+#include "message/data.h"
+#include "message/forward.h"
+
+static struct ring the_ring;
+static struct ring *const ring = &the_ring;
+
+static unsigned frames_until_cut, wanted_type;
+
+static enum fate cut_after_some(struct ring *of, unsigned from, unsigned to, const struct frame *frame)
+{
+    (void)frame;
+    if (frames_until_cut == 0 || --frames_until_cut > 0)
+        return FATE_ARRIVES;
+    ring_part(of, from, to);
+    return FATE_LOST;
+}
+
+static enum fate lose(struct ring *of, unsigned from, unsigned to, const struct frame *frame)
+{
+    (void)of, (void)from, (void)to;
+    return frame->type == wanted_type ? FATE_LOST : FATE_ARRIVES;
+}
+
+/* One request through a node without a copy, which goes through every kind of serve, with the links between two
+ * machines cut as the n-th frame is on its way. Returns whether there was an n-th frame. */
+static bool lose_link_at(enum request_kind kind, unsigned n)
+{
+    char key[32];
+    ring_open(ring, 4, 3);
+    key_led_by(ring, 2, 0, key);
+    unsigned from = place_of_key(ring, key, 3);
+    assert_int_equal(set(ring, from, key, "1"), REQUEST_OK);
+    frames_until_cut = n;
+    ring->judge = cut_after_some;
+    struct request *request = ask(ring, kind, key);
+    request->value = text("2");
+    request->delta = 1;
+    start(ring, from, request);
+    ring_pass(ring, RING_TIMEOUT_MS + 10);
+    assert_true(is_done(request));
+    bool was_cut = frames_until_cut == 0;
+    bool may_fail = kind == REQUEST_INCR;
+    assert_true(request->status == REQUEST_OK || (was_cut && may_fail && request->failure == FAILURE_LOST));
+    ring->judge = NULL;
+    ring_dial_all(ring);
+    ring_pass(ring, 10);
+    const struct request *after = get(ring, from, key);
+    assert_int_equal(after->status, REQUEST_OK);
+    assert_true(bytes_equal(after->versions[0].value, text("1")) || bytes_equal(after->versions[0].value, text("2")));
+    ring_close(ring);
+    return was_cut;
+}
+
+static void a_link_may_be_lost_at_every_point(void **state)
+{
+    (void)state;
+    static const enum request_kind kinds[] = {REQUEST_GET, REQUEST_SET, REQUEST_INCR};
+    for (unsigned i = 0; i < 3; i++) {
+        unsigned n = 1;
+        while (lose_link_at(kinds[i], n))
+            n++;
+        assert_true(n > 4); /* to the coordinator and back, and at least one owner there and back */
+    }
+}
+
+/* Owners whose logs are full keep what they are asked waiting; meanwhile the askers go. */
+static void fill_log(unsigned machine)
+{
+    static char value[RING_VALUE_MAX];
+    struct store_stats stats;
+    char key[32];
+    for (unsigned i = 0;; i++) {
+        store_stats(ring->machines[machine].store, &stats);
+        if (stats.updates_waited > 0)
+            return;
+        struct request *request = ask(ring, REQUEST_SET, key_led_by(ring, machine, i, key));
+        request->value = bytes_of(value, sizeof value);
+        node_request(ring_loop(ring, machine, 0), ring->now, request);
+        ring_pump(ring);
+    }
+}
+
+static void checkpoint(unsigned machine)
+{
+    struct machine *of = &ring->machines[machine];
+    struct store_stats stats;
+    for (unsigned slices = 0; slices < 10000; slices++) {
+        (void)store_checkpoint_slice(of->store, ring->now, hybrid_next(node_clock(of->shared), ring->now));
+        ring_pump(ring);
+        store_stats(of->store, &stats);
+        if (stats.records_dirty == 0)
+            return;
+    }
+    fail_msg("the checkpoint does not end");
+}
+
+static void what_waits_for_space_outlives_its_link(void **state)
+{
+    (void)state;
+    char key[32];
+    ring_open_over(ring, BACKING_DURABLE, 2, 1, 1);
+    ring_join_all(ring);
+    fill_log(1);
+    key_led_by(ring, 1, 100000, key);
+    struct request *request = ask(ring, REQUEST_SET, key);
+    request->value = text("1");
+    start(ring, 0, request);
+    assert_false(is_done(request));
+    assert_int_equal(node_pending(ring_loop(ring, 1, 0)), 1);
+    ring_cut(ring, ring_joint(ring, 0, 0, 1));
+    assert_int_equal(node_pending(ring_loop(ring, 1, 0)), 1);
+    checkpoint(1);
+    assert_int_equal(node_pending(ring_loop(ring, 1, 0)), 0);
+    ring_dial_all(ring);
+    ring_pump(ring);
+    assert_true(shows(ring, 0, key, "1"));
+    ring_close(ring);
+}
+
+static void a_write_that_waits_for_space_outlives_its_link(void **state)
+{
+    (void)state;
+    char key[32];
+    ring_open_over(ring, BACKING_DURABLE, 2, 1, 2);
+    ring_join_all(ring);
+    fill_log(1);
+    ring_pass(ring, RING_TIMEOUT_MS + 10);
+    unsigned pending = node_pending(ring_loop(ring, 1, 0));
+    struct request *request = ask(ring, REQUEST_SET, key_led_by(ring, 0, 100000, key));
+    request->value = text("1");
+    start(ring, 0, request);
+    assert_false(is_done(request));
+    assert_int_equal(node_pending(ring_loop(ring, 1, 0)), pending + 1);
+    ring_part(ring, 0, 1);
+    ring_pump(ring);
+    assert_true(is_done(request));
+    checkpoint(1);
+    checkpoint(0);
+    assert_int_equal(node_pending(ring_loop(ring, 1, 0)), 0);
+    ring_dial_all(ring);
+    ring_pump(ring);
+    assert_true(shows(ring, 1, key, "1"));
+    ring_close(ring);
+}
+
+static void one_link_may_not_have_too_much_under_way(void **state)
+{
+    (void)state;
+    static struct request requests[NODE_SERVES_MAX + 1];
+    static bool done[NODE_SERVES_MAX + 1];
+    char key[32];
+    ring_open(ring, 4, 3);
+    key_led_by(ring, 2, 0, key);
+    unsigned from = place_of_key(ring, key, 3);
+    ring_joint(ring, from, 0, 2)->end[0].out_max = SIZE_MAX;
+    wanted_type = MESSAGE_WRITE;
+    ring->judge = lose;
+    memset(done, 0, sizeof done);
+    for (unsigned i = 0; i <= NODE_SERVES_MAX; i++) {
+        request_init(&requests[i], REQUEST_SET, text(key), ring_on_done, &done[i]);
+        node_request(ring_loop(ring, from, 0), ring->now, &requests[i]);
+    }
+    ring_pump(ring);
+    assert_int_equal(node_pending(ring_loop(ring, 2, 0)), NODE_SERVES_MAX);
+    assert_int_equal(COUNTER(ring, 2, refused_serves), 1);
+    assert_true(done[NODE_SERVES_MAX]);
+    assert_int_equal(requests[NODE_SERVES_MAX].failure, FAILURE_BUSY);
+    assert_false(done[NODE_SERVES_MAX - 1]);
+    ring_pass(ring, RING_TIMEOUT_MS + 10);
+    for (unsigned i = 0; i < NODE_SERVES_MAX; i++)
+        assert_true(done[i] && requests[i].failure == FAILURE_TIMEOUT);
+    ring_close(ring);
+}
+
+static void a_reader_is_told_the_same_the_object_or_nothing(void **state)
+{
+    (void)state;
+    char key[32];
+    ring_open(ring, 2, 2);
+    key_led_by(ring, 0, 0, key);
+    assert_int_equal(set(ring, 0, key, "1"), REQUEST_OK);
+    (void)get(ring, 0, key);
+    assert_int_equal(atomic_load(&ring_loop(ring, 0, 0)->coordinator.counters.same_answers), 1);
+    assert_int_equal(get(ring, 0, "nothing")->status, REQUEST_MISS);
+    assert_int_equal(atomic_load(&ring_loop(ring, 0, 0)->coordinator.counters.other_answers), 0);
+    assert_int_equal(COUNTER(ring, 1, served_reads), 2);
+    ring_close(ring);
+}
+
+/* The first `wrong` bytes of a frame's fields are what another node could never send. */
+static void refuse(void (*write)(struct chain *), unsigned end)
+{
+    ring_open(ring, 2, 2);
+    struct joint *joint = ring_joint(ring, 0, 0, 1);
+    ring->refuses = true;
+    write(&joint->end[end].out);
+    link_wants_flush(&joint_node(ring, joint, end)->flushes, &joint->end[end]);
+    ring_pump(ring);
+    assert_false(joint->up);
+    assert_int_equal(COUNTER(ring, end == 0 ? 1 : 0, malformed), 1);
+    assert_int_equal(set(ring, 0, "a", "1"), REQUEST_FAILED);
+    ring_close(ring);
+}
+
+static void write_misplaced_read(struct chain *out)
+{
+    const struct message_read read = {.id = 1, .epoch = 1, .partition = 65000, .key = text("a")};
+    message_write_read(out, &read);
+}
+
+static void write_forward_without_number(struct chain *out)
+{
+    const struct message_forward forward = {.epoch = 1, .kind = REQUEST_GET, .key = text("a")};
+    message_write_forward(out, &forward, NULL);
+}
+
+static void write_unknown_type(struct chain *out)
+{
+    frame_append(out, 40, text("?"));
+}
+
+static void write_reply(struct chain *out)
+{
+    const struct message_write_reply reply = {.id = 1, .epoch = 1};
+    message_write_write_reply(out, &reply);
+}
+
+static void write_read(struct chain *out)
+{
+    const struct message_read read = {
+        .id = 1, .epoch = 1, .partition = (uint16_t)(hash_of_key(text("a")) & 63), .key = text("a")};
+    message_write_read(out, &read);
+}
+
+static void what_no_node_would_send_closes_the_link(void **state)
+{
+    (void)state;
+    refuse(write_misplaced_read, 0);
+    refuse(write_forward_without_number, 0);
+    refuse(write_unknown_type, 0);
+    refuse(write_unknown_type, 1);
+    refuse(write_reply, 0); /* a reply on the way of the requests, and the other way round */
+    refuse(write_read, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_link_may_be_lost_at_every_point),
+        cmocka_unit_test(what_waits_for_space_outlives_its_link),
+        cmocka_unit_test(a_write_that_waits_for_space_outlives_its_link),
+        cmocka_unit_test(one_link_may_not_have_too_much_under_way),
+        cmocka_unit_test(a_reader_is_told_the_same_the_object_or_nothing),
+        cmocka_unit_test(what_no_node_would_send_closes_the_link),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
