@@ -332,6 +332,7 @@ static enum store_verdict write_tombstone_of_missing(struct write *write)
     enum store_verdict verdict = write_tombstone(write);
     if (verdict == STORE_REPLACE)
         write->request->status = REQUEST_MISS;
+    write->request->written_token = 0;
     return verdict;
 }
 
