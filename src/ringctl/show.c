@@ -1,5 +1,10 @@
 #include "ringctl/show.h"
 
+#include "base/check.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
 const char *show_text(const json_t *object, const char *name)
 {
     const char *text = json_string_value(json_object_get(object, name));
@@ -16,4 +21,17 @@ void show_line(FILE *out, const char *text)
     for (; *text != '\0'; text++)
         fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, out);
     fputc('\n', out);
+}
+
+void show_format(FILE *out, const char *format, ...)
+{
+    char *text = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    if (vasprintf(&text, format, arguments) < 0)
+        text = NULL;
+    va_end(arguments);
+    CHECK_MEMORY(text);
+    show_line(out, text);
+    free(text);
 }

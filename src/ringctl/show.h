@@ -19,5 +19,7 @@ int64_t show_number(const json_t *object, const char *name);
 
 /* A line of text for people without anything that commands a terminal. */
 void show_line(FILE *out, const char *text);
+/* The same, formatted. */
+void show_format(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -21,12 +21,13 @@ void show_config(const json_t *config, FILE *out)
     struct table table;
     size_t i;
     json_t *bucket;
-    fprintf(out,
-            "ring %s  epoch %" PRId64 "  n = %" PRId64 " (now %" PRId64 ")  partitions = %" PRId64
-            "  strategy = %" PRId64 "  tokens = %" PRId64 "\n\n",
-            show_text(ring, "cluster"), show_number(ring, "epoch"), show_number(ring, "n"),
-            show_number(ring, "effective-n"), show_number(ring, "partitions"), show_number(ring, "strategy"),
-            show_number(ring, "tokens"));
+    show_format(out,
+                "ring %s  epoch %" PRId64 "  n = %" PRId64 " (now %" PRId64 ")  partitions = %" PRId64
+                "  strategy = %" PRId64 "  tokens = %" PRId64,
+                show_text(ring, "cluster"), show_number(ring, "epoch"), show_number(ring, "n"),
+                show_number(ring, "effective-n"), show_number(ring, "partitions"), show_number(ring, "strategy"),
+                show_number(ring, "tokens"));
+    fputc('\n', out);
     table_init(&table);
     table_column(&table, "BUCKET", 'l');
     table_column(&table, "prefix", 'l');

@@ -105,8 +105,9 @@ static void show_verdict(const json_t *key, const json_t *replicas, FILE *out)
 void show_key(const json_t *key, FILE *out)
 {
     const json_t *replicas = json_object_get(key, "replicas");
-    fprintf(out, "key %s  partition %" PRId64 "  bucket %s  epoch %" PRId64 "\n\n", show_text(key, "key"),
-            show_number(key, "partition"), show_text(key, "bucket"), show_number(key, "epoch"));
+    show_format(out, "key %s  partition %" PRId64 "  bucket %s  epoch %" PRId64, show_text(key, "key"),
+                show_number(key, "partition"), show_text(key, "bucket"), show_number(key, "epoch"));
+    fputc('\n', out);
     show_versions(replicas, out);
     show_clocks(replicas, out);
     show_verdict(key, replicas, out);

@@ -106,8 +106,9 @@ static void show_lists(const json_t *members, const json_t *owners, FILE *out)
 void show_ring(const json_t *ring, FILE *out)
 {
     const json_t *members = json_object_get(ring, "members"), *owners = json_object_get(ring, "owners");
-    fprintf(out, "epoch %" PRId64 "  fingerprint %s  %" PRId64 " partitions\n\n", show_number(ring, "epoch"),
-            show_text(ring, "fingerprint"), show_number(ring, "partitions"));
+    show_format(out, "epoch %" PRId64 "  fingerprint %s  %" PRId64 " partitions", show_number(ring, "epoch"),
+                show_text(ring, "fingerprint"), show_number(ring, "partitions"));
+    fputc('\n', out);
     show_members(members, owners, out);
     fputc('\n', out);
     show_lists(members, owners, out);

@@ -133,13 +133,15 @@ void show_status(const json_t *status, FILE *out)
     const json_t *warnings = json_object_get(status, "warnings");
     size_t i;
     json_t *warning;
-    if (show_number(status, "epoch") != 0)
-        fprintf(out,
-                "ring %s  epoch %" PRId64 "  fingerprint %s  %" PRId64 " partitions  %" PRId64
-                " copies  strategy %" PRId64 "  hints %" PRId64 "\n\n",
-                show_text(status, "cluster"), show_number(status, "epoch"), show_text(status, "fingerprint"),
-                show_number(status, "partitions"), show_number(status, "copies"), show_number(status, "strategy"),
-                show_number(status, "hints"));
+    if (show_number(status, "epoch") != 0) {
+        show_format(out,
+                    "ring %s  epoch %" PRId64 "  fingerprint %s  %" PRId64 " partitions  %" PRId64
+                    " copies  strategy %" PRId64 "  hints %" PRId64,
+                    show_text(status, "cluster"), show_number(status, "epoch"), show_text(status, "fingerprint"),
+                    show_number(status, "partitions"), show_number(status, "copies"), show_number(status, "strategy"),
+                    show_number(status, "hints"));
+        fputc('\n', out);
+    }
     if (json_array_size(members) > 0)
         show_members(members, out);
     if (show_text(status, "waits_for")[0] != '\0') {

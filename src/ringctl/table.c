@@ -66,17 +66,22 @@ static int column_width(const struct table *table, unsigned column)
     return widest;
 }
 
-static void print_cell(const struct table *table, unsigned column, const int *widths, const char *text, FILE *out)
+/* Blanks are written before the next text only, so that no line ends with any. */
+static void print_row(const struct table *table, char *const *cells, const int *widths, FILE *out)
 {
-    int blanks = widths[column] - width_of(text);
-    bool is_last = column + 1 == table->column_count;
-    if (table->columns[column].side == 'r')
-        fprintf(out, "%*s%s", blanks, "", text);
-    else
-        fprintf(out, "%s%*s", text, is_last ? 0 : blanks, "");
-    fprintf(out, "%*s", is_last ? 0 : GAP, "");
-    if (is_last)
-        fputc('\n', out);
+    int blanks = 0;
+    for (unsigned i = 0; i < table->column_count; i++) {
+        const char *text = cells != NULL ? cells[i] : table->columns[i].title;
+        int rest = widths[i] - width_of(text);
+        bool is_right = table->columns[i].side == 'r';
+        if (*text != '\0') {
+            fprintf(out, "%*s%s", blanks + (is_right ? rest : 0), "", text);
+            blanks = is_right ? GAP : rest + GAP;
+        } else {
+            blanks += widths[i] + GAP;
+        }
+    }
+    fputc('\n', out);
 }
 
 void table_print(const struct table *table, FILE *out)
@@ -84,8 +89,7 @@ void table_print(const struct table *table, FILE *out)
     int widths[TABLE_COLUMNS_MAX];
     for (unsigned i = 0; i < table->column_count; i++)
         widths[i] = column_width(table, i);
-    for (unsigned i = 0; i < table->column_count; i++)
-        print_cell(table, i, widths, table->columns[i].title, out);
-    for (size_t i = 0; i < table->cell_count; i++)
-        print_cell(table, (unsigned)(i % table->column_count), widths, table->cells[i], out);
+    print_row(table, NULL, widths, out);
+    for (size_t i = 0; i + table->column_count <= table->cell_count; i += table->column_count)
+        print_row(table, &table->cells[i], widths, out);
 }
