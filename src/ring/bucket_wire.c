@@ -4,6 +4,7 @@
 #include "ring/bucket.h"
 
 #include "base/wire.h"
+#include "ring/ring.h"
 
 enum { FORMAT = 1, HEAD_BYTES = 3, FIXED_BYTES = 13 }; /* fixed: of a bucket without its name and prefix */
 
@@ -79,8 +80,8 @@ static const char *read_bucket(struct wire_reader *reader, struct bucket *bucket
         return "a bucket is cut off or has a setting that there is not";
     if (!is_name(name))
         return "a bucket's name is empty or has blanks or control characters";
-    if (bucket->r == 0 || bucket->w == 0)
-        return "a bucket's r and w are at least 1";
+    if (bucket->r < 1 || bucket->r > RING_COPIES_MAX || bucket->w < 1 || bucket->w > RING_COPIES_MAX)
+        return "a bucket's r and w are 1 to 7";
     memcpy(bucket->name, name.at, name.len);
     if (prefix.len > 0)
         memcpy(bucket->prefix, prefix.at, prefix.len);

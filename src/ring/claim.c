@@ -25,6 +25,10 @@ struct claimants {
      * served first, or they lack something in the end that only rows which have them already could give. */
     uint32_t *rack_lacks, *datacenter_lacks;
     bool one_for_rack, one_for_datacenter;
+    /* In how many rows a rack, a data centre has nobody, where every row needs somebody from each: as much of what it
+     * lacks is not for rows that have somebody. */
+    uint32_t *rack_needs, *datacenter_needs;
+    bool all_racks_needed, all_datacenters_needed;
     const uint32_t *ids; /* of each member, to decide ties */
 };
 
@@ -65,6 +69,30 @@ static void clear_rows(const struct claim *claim, const struct ring_member *memb
     count_held(claim);
 }
 
+/* What rows need of racks and data centres changes by -1 when `member` joins these others, by 1 when it goes. */
+static void change_needs(struct claimants *claimants, const struct places *places, const uint16_t *others,
+                         uint32_t count, uint16_t member, uint32_t change)
+{
+    if (claimants->all_racks_needed && !place_shared(places->racks, others, count, member))
+        claimants->rack_needs[places->racks[member]] += change;
+    if (claimants->all_datacenters_needed && !place_shared(places->datacenters, others, count, member))
+        claimants->datacenter_needs[places->datacenters[member]] += change;
+}
+
+static void count_needs(struct claimants *claimants, const struct claim *claim)
+{
+    const struct places *places = claim->places;
+    for (uint32_t i = 0; i < places->rack_count; i++)
+        claimants->rack_needs[i] = claim->partition_count;
+    for (uint32_t i = 0; i < places->datacenter_count; i++)
+        claimants->datacenter_needs[i] = claim->partition_count;
+    for (uint32_t partition = 0; partition < claim->partition_count; partition++) {
+        struct place_gap gap = place_gap_of(places, claim_row(claim, partition), places->owner_count);
+        for (uint32_t i = 0; i < gap.count; i++)
+            change_needs(claimants, places, gap.others, i, gap.others[i], (uint32_t)-1);
+    }
+}
+
 static void claimants_init(struct claimants *claimants, const struct claim *claim, const struct ring_member *members)
 {
     const struct places *places = claim->places;
@@ -72,6 +100,10 @@ static void claimants_init(struct claimants *claimants, const struct claim *clai
     *claimants = (struct claimants){.members = calloc(places->member_count, sizeof *claimants->members),
                                     .rack_lacks = calloc(places->rack_count, sizeof *claimants->rack_lacks),
                                     .datacenter_lacks = calloc(places->datacenter_count, sizeof(uint32_t)),
+                                    .rack_needs = calloc(places->rack_count, sizeof *claimants->rack_needs),
+                                    .datacenter_needs = calloc(places->datacenter_count, sizeof(uint32_t)),
+                                    .all_racks_needed = places->rack_count <= places->owner_count,
+                                    .all_datacenters_needed = places->datacenter_count <= places->owner_count,
                                     .one_for_rack = places->racks_shared_max == 0,
                                     .one_for_datacenter = places->datacenters_shared_max == 0,
                                     .ids = ids};
@@ -79,6 +111,9 @@ static void claimants_init(struct claimants *claimants, const struct claim *clai
     CHECK_MEMORY(claimants->members);
     CHECK_MEMORY(claimants->rack_lacks);
     CHECK_MEMORY(claimants->datacenter_lacks);
+    CHECK_MEMORY(claimants->rack_needs);
+    CHECK_MEMORY(claimants->datacenter_needs);
+    count_needs(claimants, claim);
     for (uint32_t i = 0; i < places->member_count; i++) {
         ids[i] = members[i].id;
         if (claim->held[i] >= claim->quotas[i])
@@ -96,6 +131,8 @@ static void claimants_close(struct claimants *claimants)
     free(claimants->members);
     free(claimants->rack_lacks);
     free(claimants->datacenter_lacks);
+    free(claimants->rack_needs);
+    free(claimants->datacenter_needs);
 }
 
 /* How urgently a member must get a place: what its data centre, its rack, and itself lack, in that order. */
@@ -127,6 +164,18 @@ static bool is_more_urgent(const struct urgency *a, const struct urgency *b)
     return a->tie > b->tie;
 }
 
+/* Is all that the member's rack or data centre lacks needed by rows that have nobody from there, unlike this one? */
+static bool is_needed_elsewhere(const struct claimants *claimants, const struct place_gap *gap, uint16_t member)
+{
+    const struct places *places = gap->places;
+    uint16_t rack = places->racks[member], datacenter = places->datacenters[member];
+    return (claimants->all_racks_needed && claimants->rack_lacks[rack] <= claimants->rack_needs[rack]
+            && place_shared(places->racks, gap->others, gap->count, member))
+           || (claimants->all_datacenters_needed
+               && claimants->datacenter_lacks[datacenter] <= claimants->datacenter_needs[datacenter]
+               && place_shared(places->datacenters, gap->others, gap->count, member));
+}
+
 /* The claimant (its index there) for a place, or -1. */
 static int best_claimant(const struct claim *claim, const struct claimants *claimants, uint32_t partition,
                          uint32_t place)
@@ -135,9 +184,10 @@ static int best_claimant(const struct claim *claim, const struct claimants *clai
     struct urgency best = {0};
     int found = -1;
     for (uint32_t i = 0; i < claimants->count; i++) {
-        if (!place_gap_takes(&gap, claimants->members[i]))
+        uint16_t member = claimants->members[i];
+        if (!place_gap_takes(&gap, member) || is_needed_elsewhere(claimants, &gap, member))
             continue;
-        struct urgency urgency = urgency_of(claim, claimants, claimants->members[i], partition);
+        struct urgency urgency = urgency_of(claim, claimants, member, partition);
         if (found < 0 || is_more_urgent(&urgency, &best)) {
             best = urgency;
             found = (int)i;
@@ -148,7 +198,11 @@ static int best_claimant(const struct claim *claim, const struct claimants *clai
 
 static void serve(const struct claim *claim, struct claimants *claimants, int index, uint32_t partition, uint32_t place)
 {
-    uint16_t member = claimants->members[index];
+    uint16_t member = claimants->members[index], before = claim_row(claim, partition)[place];
+    struct place_gap gap = place_gap_of(claim->places, claim_row(claim, partition), place);
+    if (before != claim->places->member_count)
+        change_needs(claimants, claim->places, gap.others, gap.count, before, 1);
+    change_needs(claimants, claim->places, gap.others, gap.count, member, (uint32_t)-1);
     claim_give(claim, partition, place, member);
     claimants->rack_lacks[claim->places->racks[member]]--;
     claimants->datacenter_lacks[claim->places->datacenters[member]]--;
@@ -218,6 +272,8 @@ void strategy_claim(const struct places *places, const struct ring_member *membe
     settle_rows(&claim, members, seed);
     while (claim_exchange(&claim))
         continue;
+    for (uint32_t partition = 0; partition < partition_count; partition++)
+        CHECK(place_row_good(places, claim_row(&claim, partition)));
     free(claim.held);
     free(claim.quotas);
 }

@@ -106,16 +106,58 @@ static uint32_t find(struct search *search)
     return nobody;
 }
 
-static void carry_out(const struct search *search, uint32_t taker)
+/* The members from a taker back to who gives in the end, with the slots that they give. */
+struct path {
+    uint16_t members[RING_MEMBERS_MAX + 1];
+    uint32_t slots[RING_MEMBERS_MAX + 1];
+    uint32_t count; /* of slots; of members one more */
+};
+
+static void path_of(const struct search *search, uint32_t taker, struct path *path)
 {
-    const struct claim *claim = search->claim;
-    uint32_t owner_count = claim->places->owner_count;
+    path->members[0] = (uint16_t)taker;
     while (search->givers[taker] != NO_GIVER) {
-        claim_give(claim, search->slots[taker] / owner_count, search->slots[taker] % owner_count, (uint16_t)taker);
+        path->slots[path->count++] = search->slots[taker];
         taker = search->givers[taker];
+        path->members[path->count] = (uint16_t)taker;
     }
 }
 
+static void carry_out(const struct claim *claim, const struct path *path)
+{
+    uint32_t owner_count = claim->places->owner_count;
+    for (uint32_t i = 0; i < path->count; i++)
+        claim_give(claim, path->slots[i] / owner_count, path->slots[i] % owner_count, path->members[i]);
+}
+
+/* Is this slot still the giver's, and does its row take the taker, whatever the steps before it in the path do? */
+static bool slot_serves(const struct claim *claim, const struct path *path, uint32_t step, uint32_t slot)
+{
+    uint32_t owner_count = claim->places->owner_count, partition = slot / owner_count;
+    if (claim->owners[slot] != path->members[step + 1])
+        return false;
+    for (uint32_t i = 0; i < step; i++) {
+        if (path->slots[i] / owner_count == partition)
+            return false;
+    }
+    struct place_gap gap = place_gap_of(claim->places, claim_row(claim, partition), slot % owner_count);
+    return place_gap_takes(&gap, path->members[step]);
+}
+
+/* Finds other slots for an exchange between the same members. */
+static bool renew(const struct search *search, struct path *path)
+{
+    for (uint32_t i = 0; i < path->count; i++) {
+        while (path->slots[i] != NO_SLOT && !slot_serves(search->claim, path, i, path->slots[i]))
+            path->slots[i] = search->next_slots[path->slots[i]];
+        if (path->slots[i] == NO_SLOT)
+            return false;
+    }
+    return true;
+}
+
+/* Where one such exchange is needed, often hundreds are, between the same members: all of them are carried out, so that
+ * the search, which looks at every slot, is worth its time. */
 bool claim_exchange(const struct claim *claim)
 {
     struct search search;
@@ -123,8 +165,15 @@ bool claim_exchange(const struct claim *claim)
     begin(&search);
     uint32_t taker = find(&search);
     bool found = taker != claim->places->member_count;
-    if (found)
-        carry_out(&search, taker);
+    if (found) {
+        struct path path = {0};
+        path_of(&search, taker, &path);
+        uint32_t giver = path.members[path.count];
+        do
+            carry_out(claim, &path);
+        while (claim->held[taker] < claim->quotas[taker] && claim->held[giver] > claim->quotas[giver]
+               && renew(&search, &path));
+    }
     search_close(&search);
     return found;
 }

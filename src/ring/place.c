@@ -68,8 +68,7 @@ void places_close(struct places *places)
     *places = (struct places){0};
 }
 
-/* Whether a member is in the rack, in the data centre of one of `count` others. */
-static bool shares(const uint16_t *groups, const uint16_t *others, uint32_t count, uint16_t member)
+bool place_shared(const uint16_t *groups, const uint16_t *others, uint32_t count, uint16_t member)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (groups[others[i]] == groups[member])
@@ -83,7 +82,7 @@ static uint32_t shared_count(const uint16_t *groups, const uint16_t *others, uin
 {
     uint32_t shared = 0;
     for (uint32_t i = 1; i < count; i++)
-        shared += shares(groups, others, i, others[i]);
+        shared += place_shared(groups, others, i, others[i]);
     return shared;
 }
 

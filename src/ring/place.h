@@ -25,6 +25,9 @@ struct places {
 void places_init(struct places *places, const struct ring_member *members, uint32_t member_count, uint32_t owner_count);
 void places_close(struct places *places);
 
+/* Whether a member is in the same group (`groups` is racks or datacenters) as one of `count` others. */
+bool place_shared(const uint16_t *groups, const uint16_t *others, uint32_t count, uint16_t member);
+
 /* What a row of owners takes when the owner at one place is given away. Valid until the row changes. */
 struct place_gap {
     const struct places *places;

@@ -66,8 +66,8 @@ static const char *read_head(struct wire_reader *reader, struct head *head)
         return "a view ends too early";
     if (format != FORMAT)
         return "a view in a format of another version";
-    if (head->epoch == 0)
-        return "epochs begin with 1";
+    if (head->epoch == 0 || head->epoch == UINT64_MAX)
+        return "epochs begin with 1 and do not end";
     if (head->member_count < 1 || head->member_count > RING_MEMBERS_MAX)
         return "a view has 1 to 1024 members";
     return ring_settings_fault(&head->settings);
