@@ -26,8 +26,7 @@ struct forward {
     struct request *request;
     struct node_link *via; /* NULL: it waits for again_at_ns or a newer view */
     struct list of_link;
-    uint64_t number; /* on `via` */
-    uint64_t sent_ns;
+    uint64_t number;       /* on `via` */
     uint64_t peer_replies; /* that the peer had given by then */
     uint64_t again_at_ns;
     uint32_t pause_ms;
@@ -185,7 +184,6 @@ static bool send(struct node *node, struct instant now, struct forward *forward,
     uint64_t left_ms = (forward->request->deadline_ns - now.mono_ns) / 1000000;
     uint64_t margin_ms = left_ms / MARGIN_SHARE < MARGIN_MS_MAX ? left_ms / MARGIN_SHARE : MARGIN_MS_MAX;
     attach(node->forwards, forward, via);
-    forward->sent_ns = now.mono_ns;
     forward->peer_replies = peer->replies;
     forward_write(node, forward->request, forward->number, (uint32_t)(left_ms - margin_ms), out);
     counter_increment(&node->counters.forwarded);
@@ -259,26 +257,43 @@ static void park(struct node *node, struct instant now, struct forward *forward)
     wake_by(node->forwards, forward->again_at_ns);
 }
 
+/* Nothing was done there, for lack of other owners: another owner may reach them. */
+static bool is_worth_another(const struct message_forward_reply *reply)
+{
+    return reply->status == REQUEST_FAILED && reply->failure == FAILURE_NO_QUORUM;
+}
+
+static void go_elsewhere(struct node *node, struct instant now, struct forward *forward, uint32_t peer)
+{
+    int member = ring_member_index(node->view, peer);
+    detach(node->forwards, forward);
+    if (member >= 0)
+        mark_tried(node, forward, (uint32_t)member);
+    try_again(node, now, forward);
+}
+
 bool forward_on_reply(struct node *node, struct instant now, struct node_link *link, const struct frame *frame)
 {
     struct message_forward_reply reply;
     if (!message_read_forward_reply(frame, &reply))
         return false;
     node_hear_of_epoch(node, now, reply.epoch);
+    struct peer *peer = peers_find(&node->peers, link->link->peer);
+    if (peer != NULL)
+        peer_on_sign(peer); /* how long it took to coordinate tells nothing of how long a replica takes */
     struct forward *forward = find(node->forwards, link, reply.number);
     if (forward == NULL)
         return true; /* a late one, or a copy: its request has ended */
-    struct request *request = forward->request;
-    struct peer *peer = peers_find(&node->peers, link->link->peer);
-    if (peer != NULL)
-        peer_on_answer(peer, now.mono_ns - forward->sent_ns);
     if ((reply.marks & FORWARD_NOT_MINE) != 0) {
         park(node, now, forward);
-        return true;
+    } else if (is_worth_another(&reply)) {
+        go_elsewhere(node, now, forward, link->link->peer);
+    } else {
+        struct request *request = forward->request;
+        end(node, forward);
+        forward_take_reply(node, now, request, &reply);
+        queue_push(&node->ended, &request->op.link);
     }
-    end(node, forward);
-    forward_take_reply(node, now, request, &reply);
-    queue_push(&node->ended, &request->op.link);
     return true;
 }
 
@@ -304,15 +319,10 @@ void forward_on_link_down(struct node *node, struct instant now, struct node_lin
     struct list *first;
     while ((first = link->forwards.next) != &link->forwards) {
         struct forward *forward = CONTAINER_OF(first, struct forward, of_link);
-        int member = ring_member_index(node->view, link->link->peer);
-        detach(node->forwards, forward);
-        if (!is_idempotent(forward->request)) {
+        if (is_idempotent(forward->request))
+            go_elsewhere(node, now, forward, link->link->peer);
+        else
             end_failed(node, forward, FAILURE_LOST);
-            continue;
-        }
-        if (member >= 0)
-            mark_tried(node, forward, (uint32_t)member);
-        try_again(node, now, forward);
     }
 }
 

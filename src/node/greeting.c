@@ -183,7 +183,7 @@ void node_link_down(struct node *node, struct instant now, struct link *link)
     own->link = NULL;
     if (!own->is_storing)
         free(own);
-    (void)node_go_on(node, now);
+    (void)node_settle(node, now); /* what went on elsewhere may have ended already */
 }
 
 struct link *node_next_flush(struct node *node)

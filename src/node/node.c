@@ -183,19 +183,28 @@ static void on_own_op(struct node *node, struct store_op *op)
     }
 }
 
-unsigned node_settle(struct node *node, struct instant now)
+static unsigned settle_ops(struct node *node, struct instant now)
 {
     unsigned ended = 0;
     struct store_op *op;
-    node_enter(node);
-    node->coordinator.now = now; /* for functions that the store runs again after waiting for space */
     while ((op = next_ended(node, now)) != NULL) {
         if (op->owner < COORDINATOR_OPS)
             ended += coordinator_on_stored(&node->coordinator, now, op);
         else
             on_own_op(node, op);
     }
-    ended += coordinator_settle(&node->coordinator, now);
+    return ended + coordinator_settle(&node->coordinator, now);
+}
+
+unsigned node_settle(struct node *node, struct instant now)
+{
+    node_enter(node);
+    node->coordinator.now = now; /* for functions that the store runs again after waiting for space */
+    unsigned ended = settle_ops(node, now);
+    while (node->view_is_new || !queue_is_empty(&node->rerouted)) { /* then requests are started anew */
+        ended += node_go_on(node, now);
+        ended += settle_ops(node, now);
+    }
     return ended + node_go_on(node, now);
 }
 
@@ -291,7 +300,7 @@ void node_tick(struct node *node, struct instant now)
     forward_tick(node, now);
     greeting_tick(node, now);
     inspect_tick(node, now);
-    (void)node_go_on(node, now);
+    (void)node_settle(node, now); /* what starts anew here may have ended already */
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)

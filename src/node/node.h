@@ -131,13 +131,13 @@ void node_link_up(struct node *node, struct instant now, struct link *link);
 void node_link_down(struct node *node, struct instant now, struct link *link);
 
 /* A frame of the data plane (type < MESSAGE_OF_MEMBERSHIP) has come. false: it is malformed; log it, close the link and
- * call node_link_down. Follow a batch of these with node_settle. */
+ * call node_link_down, which settles. Follow a batch of these with node_settle. */
 bool node_receive(struct node *node, struct instant now, struct link *link, const struct frame *frame);
 
 /* The next link with something in `out`, taken off the queue; NULL: no more. To be called at the end of each turn. */
 struct link *node_next_flush(struct node *node);
 
-/* Deadlines, hedges, probes. */
+/* Deadlines, hedges, probes, greetings. Settles as well. */
 void node_tick(struct node *node, struct instant now);
 /* When node_tick is due, monotonic nanoseconds; UINT64_MAX: not at all. */
 uint64_t node_wake_at(const struct node *node);

@@ -9,7 +9,8 @@
 
 bool serve_has_room(struct node *node, const struct node_link *link, size_t bytes)
 {
-    if (link->serve_count < NODE_SERVES_MAX && link->serve_bytes + bytes <= NODE_SERVE_BYTES_MAX)
+    bool fits = link->serve_bytes == 0 || link->serve_bytes + bytes <= NODE_SERVE_BYTES_MAX; /* one always does */
+    if (link->serve_count < NODE_SERVES_MAX && fits)
         return true;
     counter_increment(&node->counters.refused_serves);
     return false;

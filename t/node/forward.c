@@ -275,6 +275,28 @@ static void a_coordinator_without_a_quorum_says_so_before_its_asker_gives_up(voi
     ring_close(ring);
 }
 
+/* The first owner is cut off from the others, the asker is not. */
+static void a_coordinator_that_reaches_too_few_owners_is_passed_over(void **state)
+{
+    (void)state;
+    char key[32];
+    ring_open(ring, 4, 3);
+    key_led_by(ring, 2, 0, key);
+    unsigned from = not_owner_of(key);
+    assert_int_equal(set(ring, from, key, "1"), REQUEST_OK);
+    ring_part(ring, 2, place_of_key(ring, key, 1));
+    ring_part(ring, 2, place_of_key(ring, key, 2));
+    assert_int_equal(incr(ring, from, key, 1), REQUEST_OK);
+    assert_true(shows(ring, from, key, "2"));
+    assert_int_equal(COUNTER(ring, from, forward_retries), 2);
+    ring_part(ring, place_of_key(ring, key, 1), place_of_key(ring, key, 2));
+    struct request *request = ask(ring, REQUEST_INCR, key);
+    request->delta = 1;
+    assert_int_equal(run(ring, from, request), REQUEST_FAILED);
+    assert_int_equal(request->failure, FAILURE_NO_QUORUM);
+    ring_close(ring);
+}
+
 static void without_any_owner_nothing_is_done(void **state)
 {
     (void)state;
@@ -358,6 +380,7 @@ int main(void)
         cmocka_unit_test(a_lost_forward_times_out_and_its_silent_peer_is_left_alone_for_a_while),
         cmocka_unit_test(an_answer_that_comes_too_late_changes_nothing),
         cmocka_unit_test(a_coordinator_without_a_quorum_says_so_before_its_asker_gives_up),
+        cmocka_unit_test(a_coordinator_that_reaches_too_few_owners_is_passed_over),
         cmocka_unit_test(without_any_owner_nothing_is_done),
         cmocka_unit_test(the_context_of_a_known_token_goes_along),
         cmocka_unit_test(too_many_forwards_are_refused_at_once),
