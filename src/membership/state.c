@@ -1,0 +1,146 @@
+#include "membership/state.h"
+
+#include "base/hash.h"
+#include "base/wire.h"
+#include "message/founding.h"
+
+#include <stdio.h>
+
+enum { STATE_MAGIC = 0x524d4253, STATE_FORMAT = 1, CHECKSUM_BYTES = 8, FAULT_BYTES = 192 };
+
+static void write_ballot(struct draft *out, struct ballot ballot)
+{
+    draft_varint(out, ballot.round);
+    draft_u32(out, ballot.node);
+}
+
+static struct ballot read_ballot(struct wire_reader *reader)
+{
+    struct ballot ballot = {.round = wire_read_varint(reader), .node = wire_read_u32(reader)};
+    if (ballot.round > BALLOT_ROUND_MAX || (ballot.round == 0) != (ballot.node == 0))
+        reader->ok = false;
+    return ballot;
+}
+
+static void write_tombstones(struct draft *out, const struct entries *entries)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < entries->count; i++)
+        count += entries->all[i].entry.removed != 0;
+    draft_varint(out, count);
+    for (uint32_t i = 0; i < entries->count; i++) {
+        if (entries->all[i].entry.removed == 0)
+            continue;
+        draft_u32(out, entries->all[i].entry.id);
+        draft_varint(out, entries->all[i].entry.removed);
+    }
+}
+
+static void read_tombstones(struct wire_reader *reader, struct entries *entries)
+{
+    uint64_t count = wire_read_varint(reader);
+    if (count > ENTRIES_MAX)
+        reader->ok = false;
+    for (uint64_t i = 0; reader->ok && i < count; i++) {
+        struct gossip_entry tombstone = {.id = wire_read_u32(reader), .removed = wire_read_varint(reader)};
+        bool news;
+        if (reader->ok && tombstone.id != 0)
+            entries_merge(entries, &tombstone, 0, &news);
+    }
+}
+
+void state_write(struct draft *out, const struct state *state, const struct entries *entries)
+{
+    size_t start = out->len;
+    draft_u32(out, STATE_MAGIC);
+    draft_u8(out, 0);
+    draft_u8(out, STATE_FORMAT);
+    draft_text(out, state->name);
+    draft_u64(out, state->directory);
+    draft_text(out, state->invited_by);
+    draft_block(out, state->table == NULL ? bytes_of(NULL, 0) : table_bytes(state->table));
+    draft_varint(out, state->acceptor.decree);
+    write_ballot(out, state->acceptor.promised);
+    write_ballot(out, state->acceptor.accepted);
+    draft_block(out, acceptor_value(&state->acceptor));
+    draft_varint(out, state->shared.version);
+    draft_u32(out, state->shared.writer);
+    draft_block(out, shared_bytes(&state->shared));
+    write_tombstones(out, entries);
+    draft_u64(out, hash_fingerprint(bytes_of(out->at + start, out->len - start), STATE_FORMAT));
+}
+
+static bool read_acceptor(struct wire_reader *reader, struct acceptor *acceptor)
+{
+    acceptor_move(acceptor, wire_read_varint(reader));
+    struct ballot promised = read_ballot(reader), accepted = read_ballot(reader);
+    struct bytes value = draft_read_block(reader, AGREEMENT_VALUE_MAX);
+    if (!reader->ok || (accepted.round == 0) != (value.len == 0) || ballot_compare(accepted, promised) > 0)
+        return false;
+    if (accepted.round != 0)
+        acceptor_accept(acceptor, accepted, value);
+    acceptor->promised = promised;
+    return true;
+}
+
+static const char *read_fields(struct wire_reader *reader, struct state *out, struct entries *entries)
+{
+    const char *fault = "it is damaged";
+    draft_read_text(reader, out->name, sizeof out->name);
+    out->directory = wire_read_u64(reader);
+    draft_read_text(reader, out->invited_by, sizeof out->invited_by);
+    struct bytes table = draft_read_block(reader, TABLE_BYTES_MAX);
+    if (!reader->ok)
+        return fault;
+    if (table.len != 0) {
+        out->table = table_decode(table, &fault);
+        if (out->table == NULL)
+            return fault;
+    }
+    if (!read_acceptor(reader, &out->acceptor))
+        return fault;
+    uint64_t version = wire_read_varint(reader);
+    uint32_t writer = wire_read_u32(reader);
+    struct bytes buckets = draft_read_block(reader, TABLE_BYTES_MAX);
+    if (!reader->ok || !shared_read(&out->shared, version, writer, buckets, &fault))
+        return fault;
+    read_tombstones(reader, entries);
+    return reader->ok && wire_left(reader) == 0 && out->directory != 0 ? NULL : "it is damaged";
+}
+
+static const char *read_checked(struct bytes in, struct state *out, struct entries *entries)
+{
+    struct wire_reader reader = wire_reader_of(in);
+    if (wire_read_u32(&reader) != STATE_MAGIC || wire_read_u8(&reader) != 0 || !reader.ok)
+        return "it is not the state of a membership";
+    uint8_t format = wire_read_u8(&reader);
+    if (reader.ok && format != STATE_FORMAT)
+        return "it was written by another version of the program";
+    if (wire_left(&reader) < CHECKSUM_BYTES)
+        return "it is cut short";
+    struct bytes covered = bytes_of(in.at, in.len - CHECKSUM_BYTES);
+    struct wire_reader checksum = wire_reader_of(bytes_after(in, covered.len));
+    if (wire_read_u64(&checksum) != hash_fingerprint(covered, STATE_FORMAT))
+        return "its checksum is wrong";
+    reader.end -= CHECKSUM_BYTES;
+    return read_fields(&reader, out, entries);
+}
+
+bool state_read(struct bytes in, struct state *out, struct entries *entries, char *fault)
+{
+    *out = (struct state){0};
+    const char *text = read_checked(in, out, entries);
+    if (text == NULL)
+        return true;
+    snprintf(fault, FAULT_BYTES, "the saved membership cannot be used: %s", text);
+    state_close(out);
+    return false;
+}
+
+void state_close(struct state *state)
+{
+    table_free(state->table);
+    acceptor_close(&state->acceptor);
+    shared_close(&state->shared);
+    *state = (struct state){0};
+}

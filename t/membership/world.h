@@ -1,0 +1,92 @@
+/* Some memberships in one process, over a network that loses, delays, repeats and reorders, with crashes, wipes and
+ * disks that fail: everything is drawn from one seed. It checks on the way what must never happen. */
+#ifndef T_MEMBERSHIP_WORLD_H
+#define T_MEMBERSHIP_WORLD_H
+
+#include "base/prng.h"
+#include "membership/membership.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { WORLD_NODES_MAX = 64, WORLD_TABLES_MAX = 256, WORLD_MS = 1000000 };
+
+struct world;
+
+struct world_node {
+    struct world *world;
+    unsigned number;
+    struct membership_settings settings;
+    char address[32];
+    char seed_texts[MEMBERSHIP_SEEDS_MAX][32];
+    struct membership *membership; /* NULL: down */
+    uint8_t *saved;
+    size_t saved_len;
+    bool disk_lies;  /* says that it saves, and does not: an acceptor that forgets */
+    bool disk_fails; /* says that it does not save */
+    bool has_data;
+    bool is_cut_off; /* hears and reaches nobody */
+    bool holds;
+    uint64_t cluster, epoch; /* of what was published last, in this life */
+    unsigned publications;
+    struct bucket_table buckets;
+    struct flush_registers flush;
+    uint64_t records;
+    char report[700]; /* the last one of severity WARNING or worse */
+    enum membership_severity worst;
+    unsigned spins;
+    uint64_t spin_ns;
+};
+
+struct world_message {
+    uint64_t at_ns;
+    unsigned from, to;
+    uint8_t type;
+    uint8_t *head;
+    size_t len;
+};
+
+struct world_table {
+    uint64_t cluster, epoch, fingerprint;
+};
+
+struct world {
+    struct prng prng;
+    uint64_t seed;
+    uint64_t now_ns;
+    unsigned count;
+    struct world_node nodes[WORLD_NODES_MAX];
+    struct world_message *messages;
+    size_t message_count, message_room;
+    /* Rates of 1000. */
+    unsigned loss, twice;
+    uint64_t delay_ms_max;
+    struct world_table tables[WORLD_TABLES_MAX];
+    unsigned table_count;
+    bool two_tables; /* of one epoch of one ring: must never happen */
+    uint64_t sent, sent_bytes, digests, digest_bytes_max;
+};
+
+/* Nodes n0, n1, ... at addresses n0:1, n1:1, ..., all down, with no seeds. */
+void world_init(struct world *world, uint64_t seed, unsigned count);
+void world_close(struct world *world);
+
+/* `seeds`: numbers of nodes, ended by -1. */
+void world_seeds(struct world *world, unsigned node, const int *seeds);
+/* Starts a process with what was saved; false: membership_new refused (the fault is in `report`). */
+bool world_start(struct world *world, unsigned node);
+void world_crash(struct world *world, unsigned node);
+/* Crashes and loses the data directory. */
+void world_wipe(struct world *world, unsigned node);
+
+/* Runs for so long, or until `until` says true (may be NULL). Returns whether it did. */
+bool world_run(struct world *world, uint64_t ms, bool (*until)(struct world *world));
+
+/* Are all nodes members of one ring with equal tables? */
+bool world_is_one_ring(struct world *world);
+/* Rings that were ever published. */
+unsigned world_rings(const struct world *world);
+struct instant world_now(const struct world *world);
+
+#endif
