@@ -25,7 +25,7 @@ static void replace_bytes(uint8_t **at, size_t *len, struct bytes with)
     *len = with.len;
 }
 
-void acceptor_close(struct acceptor *acceptor)
+void acceptor_free_value(struct acceptor *acceptor)
 {
     free(acceptor->value);
     *acceptor = (struct acceptor){0};

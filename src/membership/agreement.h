@@ -27,7 +27,7 @@ struct acceptor {
     size_t value_len;
 };
 
-void acceptor_close(struct acceptor *acceptor);
+void acceptor_free_value(struct acceptor *acceptor);
 /* The decree before is decided: forgets what was accepted for it. */
 void acceptor_move(struct acceptor *acceptor, uint64_t decree);
 /* false: a higher ballot has been promised. The same ballot may be promised and accepted again. */

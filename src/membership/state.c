@@ -140,7 +140,7 @@ bool state_read(struct bytes in, struct state *out, struct entries *entries, cha
 void state_close(struct state *state)
 {
     table_free(state->table);
-    acceptor_close(&state->acceptor);
+    acceptor_free_value(&state->acceptor);
     shared_close(&state->shared);
     *state = (struct state){0};
 }

@@ -29,13 +29,13 @@ bool tables_adopt(struct membership *membership, struct instant now, struct tabl
     state->acceptor = (struct acceptor){.decree = table->view->epoch + 1, .promised = before.acceptor.promised};
     entries_follow(&membership->entries, table->view, now.mono_ns);
     if (!say_keep(membership)) {
-        acceptor_close(&state->acceptor);
+        acceptor_free_value(&state->acceptor);
         *state = before;
         table_free(table);
         return false;
     }
     table_free(before.table);
-    acceptor_close(&before.acceptor);
+    acceptor_free_value(&before.acceptor);
     if (membership->fetching.epoch <= table->view->epoch)
         membership->fetching = (struct fetching){0};
     membership->joining = (struct joining){0};
