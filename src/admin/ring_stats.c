@@ -52,6 +52,8 @@ static void emit_forwards(const struct emitter *emitter, const struct node_count
     emit_number(emitter, "served_writes", counters->served_writes);
     emit_number(emitter, "repeated_forwards", counters->repeated_forwards);
     emit_number(emitter, "refused_epochs", counters->refused_epochs);
+    emit_number(emitter, "refused_serves", counters->refused_serves);
+    emit_number(emitter, "refused_links", counters->refused_links);
     emit_number(emitter, "malformed_messages", counters->malformed);
 }
 
