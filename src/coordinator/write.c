@@ -505,7 +505,8 @@ static bool keeps_use(const struct request *request)
 static bool take_in(struct write *write, struct bytes current)
 {
     struct arena *arena = &write->coordinator->scratch;
-    if (current.len != 0 && record_decode(current, &write->object, arena) != RECORD_OK)
+    bool is_good = current.len == 0 || record_decode(current, &write->object, arena) == RECORD_OK;
+    if (!is_good && (write->round == NULL || !write->round->lost_local))
         return false;
     if (write->round == NULL)
         return true;

@@ -124,7 +124,8 @@ static enum store_verdict apply(struct store_op *op, struct bytes current, struc
     arena_reset(merge->scratch);
     if (record_decode(record, &incoming, merge->scratch) != RECORD_OK)
         return keep(merge, MERGE_CORRUPT);
-    if (current.len != 0 && record_decode(current, &present, merge->scratch) != RECORD_OK)
+    bool is_good = current.len == 0 || record_decode(current, &present, merge->scratch) == RECORD_OK;
+    if (!is_good && !op->replaces_corrupt)
         return keep(merge, MERGE_CORRUPT);
     observe(merge, &incoming);
     bool is_known = current.len != 0 && (!merge->keeps_newest || present.live_count <= 1);

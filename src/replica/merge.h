@@ -36,7 +36,8 @@ struct replica_merge {
     hybrid_time winner; /* of the version that won over the incoming one by time, 0: none did; message_write_reply */
 };
 
-/* `incoming`: a verified record, alone in its blob. */
+/* With op.replaces_corrupt an unreadable record counts as none: replica_forget_births first.
+ * `incoming`: a verified record, alone in its blob. */
 void replica_merge_init(struct replica_merge *merge, struct replica *replica, struct arena *scratch, struct instant now,
                         struct blob *incoming, bool keeps_newest);
 
