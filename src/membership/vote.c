@@ -100,7 +100,7 @@ bool vote_answer(struct membership *membership, struct instant now, const char *
     *answer = (struct message_agreement){.sender = say_sender(membership),
                                          .decree = m->decree,
                                          .ballot = m->ballot,
-                                         .refusal = refusal,
+                                         .refusal = (uint8_t)refusal,
                                          .promised = acceptor->promised};
     if (type == MESSAGE_PREPARE && refusal == VOTE_GIVEN) {
         answer->is_empty = membership->ports.is_empty(membership->ports.host);
