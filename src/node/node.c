@@ -231,10 +231,14 @@ static bool on_read_reply(struct node *node, struct instant now, struct node_lin
     if (!message_read_read_reply(frame, &reply))
         return false;
     node_hear_of_epoch(node, now, reply.epoch);
-    if ((reply.id & INSPECT_ID_BIT) != 0)
+    if ((reply.id & INSPECT_ID_BIT) != 0) {
+        struct peer *peer = peers_find(&node->peers, link->link->peer);
+        if (peer != NULL)
+            peer_on_sign(peer); /* no round does it: a peer that answers inspections only is not silent */
         inspect_on_read_reply(node, &reply);
-    else
-        (void)coordinator_on_read_reply(&node->coordinator, now, link->link->peer, &reply);
+        return true;
+    }
+    (void)coordinator_on_read_reply(&node->coordinator, now, link->link->peer, &reply);
     return true;
 }
 
