@@ -1,6 +1,7 @@
 #include "replica/merge.h"
 
 #include "base/list.h"
+#include "version/fingerprint.h"
 #include "version/record.h"
 
 /* Looking for an ancestor compares versions pair by pair; beyond these few the general merge, which sorts, is better.
@@ -110,6 +111,10 @@ static enum store_verdict merge_objects(struct replica_merge *merge, struct stor
     object_merge(&merged, current, 0, incoming, 0, merge->scratch);
     if (merge->keeps_newest)
         return keep_newest(merge, draft, current, incoming, &merged);
+    bool is_same = object_fingerprint(&merged) == object_fingerprint(current)
+                   && context_contains(&current->context, &incoming->context);
+    if (is_same) /* too many versions for a look at pairs of them */
+        return keep(merge, MERGE_DONE);
     return encode(merge, draft, &merged);
 }
 

@@ -132,8 +132,8 @@ static inline bool holds_tombstone(struct ring *ring, unsigned machine, const ch
     return count > 0 && newest.kind == VERSION_TOMBSTONE;
 }
 
-/* A value that only the owner at `place` has: a write that came no further. Its bucket has w = 1, or the put fails, which
- * is as good. */
+/* A value that only the owner at `place` has: a write that came no further. Its bucket has w = 1, or the put fails,
+ * which is as good. */
 static inline void plant(struct ring *ring, unsigned place, const char *key, const char *value)
 {
     unsigned machine = at(ring, key, place);

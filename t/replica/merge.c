@@ -1,0 +1,318 @@
+/* What a replica makes of an object that another one sends. */
+#include "replica/merge.h"
+
+#include "base/prng.h"
+#include "base/seeded.h"
+#include "version/fingerprint.h"
+#include "version/record.h"
+
+enum { REPLICAS = 4, MESSAGES = 6 };
+
+static struct arena scratch, other;
+static struct replica replica;
+static const struct instant now = {.mono_ns = 5000000000, .wall_ms = 1700000000000};
+
+static struct blob *encoded(const struct object *object)
+{
+    struct blob *blob = blob_new(record_size(object));
+    assert_non_null(blob);
+    record_encode(object, blob->at);
+    return blob;
+}
+
+static struct object decoded(const struct blob *blob)
+{
+    struct object object = {0};
+    if (blob != NULL)
+        assert_int_equal(record_decode(blob_bytes(blob), &object, &other), RECORD_OK);
+    return object;
+}
+
+/* Runs the merge on `current` (may be NULL) and returns what is there afterwards, with a reference. */
+static struct blob *merge_into(struct replica_merge *merge, struct blob *current, struct blob *incoming, bool newest)
+{
+    struct store_draft draft = {0};
+    replica_merge_init(merge, &replica, &scratch, now, incoming, newest);
+    struct bytes before = current == NULL ? bytes_of(NULL, 0) : blob_bytes(current);
+    enum store_verdict verdict = merge->op.apply(&merge->op, before, &draft);
+    if (verdict == STORE_REPLACE)
+        return draft.record;
+    assert_int_equal(verdict, STORE_KEEP);
+    blob_release(draft.record);
+    return current == NULL ? NULL : blob_retain(current);
+}
+
+/* Some nodes write, touch and merge; messages are old copies. */
+struct play {
+    struct prng prng;
+    struct blob *at[REPLICAS], *messages[MESSAGES];
+    uint64_t births, time;
+};
+
+static void replace(struct blob **place, struct blob *by)
+{
+    blob_release(*place);
+    *place = by;
+}
+
+static void play_write(struct play *play, unsigned node, bool newest)
+{
+    struct object object = decoded(play->at[node]), out;
+    struct version fresh = {.value = bytes_of("some value", prng_below(&play->prng, 10))};
+    bool birth_used;
+    fresh.dot = object_next_dot(&object, node + 1, 77, play->births + 1, &birth_used);
+    play->births += birth_used;
+    fresh.time = fresh.expiry_stamp = ++play->time;
+    fresh.flags = (uint32_t)play->time;
+    if (prng_below(&play->prng, 4) == 0) {
+        fresh.kind = VERSION_TOMBSTONE;
+        fresh.value = bytes_of(NULL, 0);
+    }
+    struct object known = decoded(play->messages[prng_below(&play->prng, MESSAGES)]);
+    bool is_partial = !newest && prng_below(&play->prng, 2) == 0 && context_contains(&object.context, &known.context);
+    object_put(&out, &object, is_partial ? &known.context : NULL, &fresh, &other);
+    if (newest)
+        object_keep_newest(&out);
+    replace(&play->at[node], encoded(&out));
+}
+
+static void play_touch(struct play *play, unsigned node)
+{
+    struct object object = decoded(play->at[node]);
+    if (object.live_count == 0)
+        return;
+    object.live[0].expiry_stamp = ++play->time;
+    object.live[0].expiry_ms = prng_below(&play->prng, 1000);
+    replace(&play->at[node], encoded(&object));
+}
+
+static void play_open(struct play *play, uint64_t seed)
+{
+    *play = (struct play){.time = hybrid_of_ms(1000)};
+    prng_init(&play->prng, seed);
+}
+
+static void play_close(struct play *play)
+{
+    for (unsigned i = 0; i < REPLICAS; i++)
+        blob_release(play->at[i]);
+    for (unsigned i = 0; i < MESSAGES; i++)
+        blob_release(play->messages[i]);
+}
+
+static bool same_context(const struct context *a, const struct context *b)
+{
+    return context_contains(a, b) && context_contains(b, a);
+}
+
+/* The shortcuts give what object_merge gives. */
+static void check_merge(struct play *play, struct blob *current, struct blob *incoming, struct blob *result,
+                        uint64_t seed)
+{
+    struct object a = decoded(current), b = decoded(incoming), expected, got = decoded(result);
+    (void)play;
+    object_merge(&expected, &a, 0, &b, 0, &other);
+    assert_seeded(object_fingerprint(&expected) == object_fingerprint(&got), seed);
+    assert_seeded(same_context(&expected.context, &got.context), seed);
+    for (uint32_t i = 0; i < got.live_count; i++)
+        assert_seeded(bytes_equal(got.live[i].value, expected.live[i].value)
+                          && got.live[i].flags == expected.live[i].flags,
+                      seed);
+}
+
+static void it_merges_as_objects_are_merged(void **state)
+{
+    (void)state;
+    unsigned taken = 0, kept = 0, mixed = 0;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct play play;
+        play_open(&play, seed);
+        for (unsigned step = 0; step < 100; step++) {
+            unsigned node = (unsigned)prng_below(&play.prng, REPLICAS);
+            unsigned message = (unsigned)prng_below(&play.prng, MESSAGES);
+            struct replica_merge merge;
+            arena_reset(&other);
+            switch (prng_below(&play.prng, 6)) {
+            case 0:
+                play_write(&play, node, false);
+                break;
+            case 1:
+                play_touch(&play, node);
+                break;
+            case 2:
+                if (play.at[node] != NULL)
+                    replace(&play.messages[message], blob_retain(play.at[node]));
+                break;
+            default:
+                if (play.messages[message] == NULL)
+                    break;
+                struct blob *before = play.at[node], *incoming = play.messages[message];
+                struct blob *after = merge_into(&merge, before, incoming, false);
+                assert_seeded(merge.outcome == MERGE_DONE && merge.winner == 0, seed);
+                check_merge(&play, before, incoming, after, seed);
+                struct blob *again = merge_into(&merge, after, incoming, false); /* repeated: nothing new */
+                assert_seeded(again == after, seed);
+                blob_release(again);
+                taken += after == incoming && after != before;
+                kept += after == before;
+                mixed += after != incoming && after != before;
+                replace(&play.at[node], after);
+                break;
+            }
+        }
+        play_close(&play);
+    }
+    assert_true(taken > 1000 && kept > 500 && mixed > 500); /* all three ways are tried */
+}
+
+static void only_the_newest_stays_where_the_bucket_says_so(void **state)
+{
+    (void)state;
+    unsigned lost = 0, won = 0;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct play play;
+        play_open(&play, seed);
+        for (unsigned step = 0; step < 100; step++) {
+            unsigned node = (unsigned)prng_below(&play.prng, REPLICAS);
+            unsigned message = (unsigned)prng_below(&play.prng, MESSAGES);
+            struct replica_merge merge;
+            arena_reset(&other);
+            unsigned what = (unsigned)prng_below(&play.prng, 6);
+            if (what == 0)
+                play_write(&play, node, true);
+            if (what == 1)
+                play_touch(&play, node);
+            if (what == 2 && play.at[node] != NULL)
+                replace(&play.messages[message], blob_retain(play.at[node]));
+            if (what < 3 || play.messages[message] == NULL)
+                continue;
+            struct object before = decoded(play.at[node]), incoming = decoded(play.messages[message]);
+            struct blob *after = merge_into(&merge, play.at[node], play.messages[message], true);
+            struct object result = decoded(after);
+            const struct version *ours = object_newest(&before), *theirs = object_newest(&incoming);
+            bool theirs_newer = ours == NULL || version_compare(theirs, ours) >= 0;
+            assert_seeded(result.live_count == 1, seed);
+            assert_seeded(dot_equal(&result.live[0].dot, theirs_newer ? &theirs->dot : &ours->dot), seed);
+            bool is_beaten = !theirs_newer && !context_covers(&before.context, &theirs->dot);
+            assert_seeded(merge.winner == (is_beaten ? ours->time : 0), seed);
+            hybrid_time winner = merge.winner;
+            struct blob *again = merge_into(&merge, after, play.messages[message], true);
+            assert_seeded(again == after && merge.winner == winner, seed); /* a repeated message is told the same */
+            blob_release(again);
+            lost += is_beaten;
+            won += theirs_newer && after != play.at[node];
+            replace(&play.at[node], after);
+        }
+        play_close(&play);
+    }
+    assert_true(lost > 300 && won > 300);
+}
+
+static struct object object_of(struct version *version, struct pair *pair)
+{
+    *pair = (struct pair){version->dot.actor, version->dot.counter, version->time};
+    return (struct object){.context = {pair, 1}, .live = version, .live_count = 1};
+}
+
+static struct version value_at(uint32_t node, hybrid_time time)
+{
+    return (struct version){.dot = {{node, 7, 1}, 1}, .time = time, .expiry_stamp = time, .value = bytes_of("v", 1)};
+}
+
+static void the_clock_follows_what_comes_but_not_an_absurd_time(void **state)
+{
+    (void)state;
+    struct replica_merge merge;
+    struct pair pair;
+    replica_init(&replica, 1, 7, 0);
+    uint64_t present_ms = hybrid_now_ms(&replica.clock, now);
+    struct version near = value_at(2, hybrid_of_ms(present_ms + REPLICA_AHEAD_MS_MAX - 10));
+    struct object object = object_of(&near, &pair);
+    struct blob *incoming = encoded(&object), *stored = merge_into(&merge, NULL, incoming, false);
+    assert_ptr_equal(stored, incoming); /* as it came, without a copy */
+    assert_true(hybrid_next(&replica.clock, now) > near.time);
+    blob_release(incoming);
+    blob_release(stored);
+
+    struct version far = value_at(2, hybrid_of_ms(present_ms + 10 * (uint64_t)REPLICA_AHEAD_MS_MAX));
+    object = object_of(&far, &pair);
+    incoming = encoded(&object);
+    stored = merge_into(&merge, NULL, incoming, false);
+    assert_ptr_equal(stored, incoming); /* data all the same */
+    assert_true(hybrid_next(&replica.clock, now) < far.time);
+    blob_release(incoming);
+    blob_release(stored);
+}
+
+static void what_cannot_be_decoded_changes_nothing(void **state)
+{
+    (void)state;
+    struct replica_merge merge;
+    struct pair pair;
+    struct version version = value_at(2, hybrid_of_ms(1000));
+    struct object object = object_of(&version, &pair);
+    struct blob *good = encoded(&object), *bad = blob_new(30);
+    memset(bad->at, 0xff, bad->len);
+    struct blob *after = merge_into(&merge, good, bad, false);
+    assert_ptr_equal(after, good);
+    assert_int_equal(merge.outcome, MERGE_CORRUPT);
+    blob_release(after);
+    after = merge_into(&merge, bad, good, false);
+    assert_ptr_equal(after, bad);
+    assert_int_equal(merge.outcome, MERGE_CORRUPT);
+    blob_release(after);
+
+    struct store_draft draft = {0}; /* unless the caller knows that it is lost */
+    replica_merge_init(&merge, &replica, &scratch, now, good, false);
+    merge.op.replaces_corrupt = true;
+    assert_int_equal(merge.op.apply(&merge.op, blob_bytes(bad), &draft), STORE_REPLACE);
+    assert_ptr_equal(draft.record, good);
+    blob_release(draft.record);
+    blob_release(good);
+    blob_release(bad);
+}
+
+static void births_up_to_a_loss_are_not_gone_on_with(void **state)
+{
+    (void)state;
+    static struct replica mine;
+    struct object object = {0}, out;
+    replica_init(&mine, 1, 7, 0);
+    arena_reset(&other);
+    struct version first = replica_fresh_version(&mine, &object, now);
+    object_put(&out, &object, NULL, &first, &other);
+    struct version second = replica_fresh_version(&mine, &out, now);
+    assert_true(second.dot.actor.birth == first.dot.actor.birth && second.dot.counter == 2);
+    replica_forget_births(&mine);
+    struct version third = replica_fresh_version(&mine, &out, now); /* over the older copy that came back */
+    assert_true(third.dot.actor.birth > first.dot.actor.birth && third.dot.counter == 1);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    arena_init(&scratch);
+    arena_init(&other);
+    replica_init(&replica, 1, 7, 0);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    arena_close(&scratch);
+    arena_close(&other);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_merges_as_objects_are_merged),
+        cmocka_unit_test(only_the_newest_stays_where_the_bucket_says_so),
+        cmocka_unit_test(the_clock_follows_what_comes_but_not_an_absurd_time),
+        cmocka_unit_test(what_cannot_be_decoded_changes_nothing),
+        cmocka_unit_test(births_up_to_a_loss_are_not_gone_on_with),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
