@@ -44,6 +44,10 @@ static bool open_peer_port(struct cluster *cluster, const char *host, int client
     if (!listeners_open_peers(&cluster->listeners, peer.host, peer.port, config, cluster->log))
         return false;
     cluster->peer_port = cluster->listeners.tcp_port;
+    if (config->peer_announce != NULL) {
+        CHECK(address_split(config->peer_announce, &peer)); /* as above */
+        return address_join(peer.host, peer.port, cluster->self.peer) || too_long(cluster, "announced peer address");
+    }
     return address_join(peer.host[0] != '\0' ? peer.host : host, (unsigned)cluster->peer_port, cluster->self.peer)
            || too_long(cluster, "peer address");
 }

@@ -146,6 +146,17 @@ static bool check_admin(const struct config *config, char *error)
                   config->admin);
 }
 
+static bool check_announced(const struct config *config, char *error)
+{
+    struct address announced;
+    if (config->peer_announce == NULL
+        || (address_split(config->peer_announce, &announced) && announced.host[0] != '\0' && announced.port != 0))
+        return true;
+    return refuse(error,
+                  "peer-announce: \"%.100s\" is not an address; accepted: host:port, [IPv6]:port, at most %d bytes",
+                  config->peer_announce, RING_ADDRESS_MAX);
+}
+
 static bool finish_ring(struct config *config, char *error)
 {
     struct address peer;
@@ -159,7 +170,7 @@ static bool finish_ring(struct config *config, char *error)
         return refuse(error,
                       "peer: \"%.100s\" is not an address; accepted: host:port, [IPv6]:port, *:port, at most %d bytes",
                       config->peer, RING_ADDRESS_MAX);
-    if (!check_seeds(config, error))
+    if (!check_announced(config, error) || !check_seeds(config, error))
         return false;
     if (config->engine == STORE_IN_MEMORY)
         return refuse(error, "engine memory evicts, which other nodes cannot know: drop --peer and --seeds, or say "

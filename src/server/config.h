@@ -59,7 +59,7 @@ struct config {
     uint64_t grace_ms, object_max, out_bytes_max, tokens_max;
 
     /* The ring. */
-    char *peer, *seeds, *secret_file, *rack, *datacenter;
+    char *peer, *peer_announce, *seeds, *secret_file, *rack, *datacenter;
     char *admin, *admin_token_file;
     uint64_t weight, read_all_share; /* thousandths */
     uint64_t request_timeout_ms, peer_queue_bytes;

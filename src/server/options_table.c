@@ -135,6 +135,9 @@ const struct option_spec OPTIONS[] = {
      .help = "Where this node listens for other nodes, and what it tells them to dial; port 0: a free one, host *: all "
      "addresses, under the host's name. Default with --seeds: the clients' address and port + 1000; else no such port is "
      "opened, and the node is a ring of one."},
+    {"peer-announce", 0, OPTION_TEXT, SECTION_NODE, FIELD(peer_announce), .argument = "host:port",
+     .help = "What other nodes are told to dial instead of --peer, where they reach this node through a proxy or a "
+     "translated address (containers)."},
     {"seeds", 0, OPTION_LIST, SECTION_NODE, FIELD(seeds), .argument = "host:port,...",
      .help = "Peer addresses of nodes through which this one finds its ring; may be given several times. Nodes that all "
      "name the same seeds found a ring together, once all of them are there; a new node joins the ring of its seeds. The "

@@ -257,6 +257,9 @@ static void bad_settings_of_the_ring_are_refused(void **state)
     assert_line_refused(f, "--weight heavy", "three decimals");
     assert_line_refused(f, "--strategy 4", "from 1 to 3");
     assert_line_refused(f, "--tokens 0", "from 1 to 1024");
+    assert_line_refused(f, "--peer 127.0.0.1:0 --node a --peer-announce 10.0.0.1", "host:port");
+    assert_line_refused(f, "--peer 127.0.0.1:0 --node a --peer-announce *:1", "host:port");
+    assert_line_refused(f, "--peer 127.0.0.1:0 --node a --peer-announce a:0", "host:port");
     assert_line_refused(f, "--peer-queue 1k", "from 64k to 2g");
     assert_line_refused(f, "--request-timeout 0", "from 10ms");
     assert_line_refused(f, "--read-all-share 2", "from 0 to 1");
