@@ -44,6 +44,7 @@ static void emit_share(const struct emitter *emitter, const struct ring_view *vi
 
 static void emit_forwards(const struct emitter *emitter, const struct node_counters *counters)
 {
+    emit_number(emitter, "links", counters->links);
     emit_number(emitter, "forwards", counters->forwarded);
     emit_number(emitter, "forward_retries", counters->forward_retries);
     emit_number(emitter, "forward_failures", counters->forward_failures);

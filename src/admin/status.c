@@ -64,6 +64,7 @@ json_t *report_status(const struct status_source *source)
     json_object_set_new(json, "partitions", json_of_number(view != NULL ? view->partition_count : 0));
     json_object_set_new(json, "copies", json_of_number(view != NULL ? view->owner_count : 0));
     json_object_set_new(json, "strategy", json_of_number(view != NULL ? view->settings.strategy : 0));
+    json_object_set_new(json, "now_ms", json_of_number(source->wall_ms));
     json_object_set_new(json, "waits_for", json_of_text(source->waits_for));
     /* Nothing is kept for others in this release, see docs/ringctl.md. */
     json_object_set_new(json, "hints", json_of_number(0));

@@ -52,17 +52,20 @@ static void warn_of_quorums(json_t *warnings, const struct status_source *source
         warn_of_bucket(warnings, view, &source->buckets->buckets[i]);
 }
 
-int64_t clock_lead_ms(const struct membership_row *row, const struct membership_row *self)
+/* By how much the newest time that a member has given or seen is ahead of this machine's clock. A member that has
+ * nothing to do gives no times, so one that is behind cannot be told from one that rests. */
+static uint64_t clock_lead_ms(const struct membership_row *row, uint64_t wall_ms)
 {
-    if (row->is_self || row->clock == 0 || self->clock == 0)
-        return 0;
-    return (int64_t)(hybrid_ms(row->clock) + row->heard_ms) - (int64_t)hybrid_ms(self->clock);
+    uint64_t time_ms = hybrid_ms(row->clock) + row->heard_ms;
+    return time_ms > wall_ms ? time_ms - wall_ms : 0;
 }
 
-static void warn_of_member(json_t *warnings, const struct ring_view *view, const struct membership_row *row,
+static void warn_of_member(json_t *warnings, const struct status_source *source, const struct membership_row *row,
                            const struct membership_row *self)
 {
+    const struct ring_view *view = source->view;
     const char *name = row->member->name;
+    uint64_t lead = clock_lead_ms(row, source->wall_ms);
     if (row->state == MEMBER_DOWN) {
         warn(warnings, "member %s is down: nothing has been heard of it for %" PRIu64 " s", name, row->heard_ms / 1000);
         return;
@@ -70,13 +73,11 @@ static void warn_of_member(json_t *warnings, const struct ring_view *view, const
     if (view != NULL && row->epoch != 0 && row->epoch < view->epoch)
         warn(warnings, "member %s still has the table of epoch %" PRIu64 ", this node has %" PRIu64, name, row->epoch,
              view->epoch);
-    if (self == NULL)
-        return;
-    int64_t lead = clock_lead_ms(row, self);
-    if (lead >= WARN_CLOCK_MS || lead <= -WARN_CLOCK_MS)
-        warn(warnings, "the clock of member %s is %" PRId64 " s %s this node's: is its time synchronised?", name,
-             (lead < 0 ? -lead : lead) / 1000, lead < 0 ? "behind" : "ahead of");
-    if (row->version != NULL && self->version != NULL && strcmp(row->version, self->version) != 0)
+    if (lead >= WARN_CLOCK_MS)
+        warn(warnings,
+             "member %s gives times %" PRIu64 " s ahead of this machine's clock: are all clocks synchronised?", name,
+             lead / 1000);
+    if (self != NULL && row->version != NULL && self->version != NULL && strcmp(row->version, self->version) != 0)
         warn(warnings, "member %s runs version %s, this node %s", name, row->version, self->version);
 }
 
@@ -99,7 +100,7 @@ json_t *warnings_of(const struct status_source *source)
     }
     warn_of_quorums(warnings, source);
     for (unsigned i = 0; i < source->row_count; i++)
-        warn_of_member(warnings, source->view, &source->rows[i], self);
+        warn_of_member(warnings, source, &source->rows[i], self);
     if (source->engine != NULL)
         warn_of_engine(warnings, source->engine);
     return warnings;

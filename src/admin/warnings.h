@@ -12,8 +12,4 @@ enum {
 /* An array of sentences. */
 json_t *warnings_of(const struct status_source *source);
 
-/* By how many milliseconds a member's hybrid clock is before this node's, as far as gossip tells: when it was heard
- * of, ours was `heard_ms` younger. */
-int64_t clock_lead_ms(const struct membership_row *row, const struct membership_row *self);
-
 #endif

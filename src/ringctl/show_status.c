@@ -1,9 +1,14 @@
+#include "base/check.h"
 #include "ringctl/show.h"
 #include "ringctl/table.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CLOCK_SHOWN_MS = 500 };
 
 static double real(const json_t *object, const char *name)
 {
@@ -24,18 +29,6 @@ static bool any_says(const json_t *members, const char *name)
     return false;
 }
 
-static const json_t *find_self(const json_t *members)
-{
-    size_t i;
-    json_t *member;
-    json_array_foreach(members, i, member)
-    {
-        if (json_is_true(json_object_get(member, "self")))
-            return member;
-    }
-    return NULL;
-}
-
 static void cell_bytes(struct table *table, int64_t bytes)
 {
     static const char *const UNITS[] = {"", " k", " M", " G", " T", " P"};
@@ -46,25 +39,24 @@ static void cell_bytes(struct table *table, int64_t bytes)
     table_cell(table, unit == 0 ? "%.0f%s" : "%.1f%s", size, UNITS[unit]);
 }
 
-/* How far a member's clock is from this node's, as far as gossip tells. */
-static void cell_clock(struct table *table, const json_t *member, const json_t *self)
+/* How far the times that a member gives are ahead of the asked machine's clock. One that rests gives none. */
+static void cell_clock(struct table *table, const json_t *member, int64_t now_ms)
 {
-    if (self == NULL || member == self || show_number(member, "clock_ms") == 0)
-        table_cell(table, "-");
+    int64_t lead_ms = show_number(member, "clock_ms") + show_number(member, "heard_ms") - now_ms;
+    if (lead_ms >= CLOCK_SHOWN_MS)
+        table_cell(table, "+%.1f s", (double)lead_ms / 1000);
     else
-        table_cell(
-            table, "%+.1f s",
-            (double)(show_number(member, "clock_ms") + show_number(member, "heard_ms") - show_number(self, "clock_ms"))
-                / 1000);
+        table_cell(table, "ok");
 }
 
 struct extras {
     bool weight, rack, datacenter;
 };
 
-static void add_member(struct table *table, const json_t *member, const json_t *self, const struct extras *extras)
+static void add_member(struct table *table, const json_t *member, int64_t now_ms, const struct extras *extras)
 {
-    table_cell(table, "%s", member == self ? "*" : "");
+    bool is_self = json_is_true(json_object_get(member, "self"));
+    table_cell(table, "%s", is_self ? "*" : "");
     table_cell(table, "%s", show_text(member, "name"));
     table_cell(table, "%s", show_text(member, "state"));
     table_cell(table, "%s", show_text(member, "client"));
@@ -74,11 +66,11 @@ static void add_member(struct table *table, const json_t *member, const json_t *
     table_cell(table, "%" PRId64, show_number(member, "records"));
     cell_bytes(table, show_number(member, "bytes"));
     table_cell(table, "%" PRId64, show_number(member, "epoch"));
-    if (member == self)
+    if (is_self)
         table_cell(table, "-");
     else
         table_cell(table, "%.1f s", (double)show_number(member, "heard_ms") / 1000);
-    cell_clock(table, member, self);
+    cell_clock(table, member, now_ms);
     if (extras->weight)
         table_cell(table, "%g", real(member, "weight"));
     if (extras->rack)
@@ -111,20 +103,30 @@ static void add_columns(struct table *table, const struct extras *extras)
     table_column(table, "VERSION", 'l');
 }
 
-static void show_members(const json_t *members, FILE *out)
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(show_text(*(json_t *const *)a, "name"), show_text(*(json_t *const *)b, "name"));
+}
+
+static void show_members(const json_t *members, int64_t now_ms, FILE *out)
 {
     struct table table;
     struct extras extras = {.weight = any_says(members, "weight"),
                             .rack = any_says(members, "rack"),
                             .datacenter = any_says(members, "datacenter")};
-    const json_t *self = find_self(members);
-    size_t i;
-    json_t *member;
+    size_t count = json_array_size(members);
+    json_t **sorted = calloc(count, sizeof(*sorted));
+    CHECK_MEMORY(sorted);
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = json_array_get(members, i);
+    qsort(sorted, count, sizeof(*sorted), compare_names);
     table_init(&table);
     add_columns(&table, &extras);
-    json_array_foreach(members, i, member) add_member(&table, member, self, &extras);
+    for (size_t i = 0; i < count; i++)
+        add_member(&table, sorted[i], now_ms, &extras);
     table_print(&table, out);
     table_close(&table);
+    free(sorted);
 }
 
 void show_status(const json_t *status, FILE *out)
@@ -143,7 +145,7 @@ void show_status(const json_t *status, FILE *out)
         fputc('\n', out);
     }
     if (json_array_size(members) > 0)
-        show_members(members, out);
+        show_members(members, show_number(status, "now_ms"), out);
     if (show_text(status, "waits_for")[0] != '\0') {
         fputs("\nthis node does not serve yet: ", out);
         show_line(out, show_text(status, "waits_for"));

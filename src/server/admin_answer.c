@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "server/address.h"
 #include "server/admin_change.h"
+#include "server/clock.h"
 
 #include <event2/buffer.h>
 #include <event2/keyvalq_struct.h>
@@ -183,7 +184,8 @@ static void answer_status(struct admin_asks *asks, struct evhttp_request *reques
                                    .row_count = ports->rows(ports->host, rows, RING_MEMBERS_MAX),
                                    .buckets = ports->buckets(ports->host),
                                    .waits_for = ports->waits_for(ports->host),
-                                   .engine = ports->engine(ports->host, &usage) ? &usage : NULL};
+                                   .engine = ports->engine(ports->host, &usage) ? &usage : NULL,
+                                   .wall_ms = clock_now().wall_ms};
     admin_reply(request, HTTP_OK, report_status(&source));
     free(rows);
 }
