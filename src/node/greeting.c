@@ -74,6 +74,7 @@ static void on_known(struct node *node, struct node_link *link)
     }
     if (was_greeted)
         return;
+    counter_increment(&node->counters.links);
     struct peer *peer = peers_take(&node->peers, link->link->peer);
     peer_set_link(peer, best_link_to(node, link->link->peer));
 }
@@ -175,6 +176,8 @@ void node_link_down(struct node *node, struct instant now, struct link *link)
     node_enter(node);
     withdraw_flush(node, link);
     list_remove(&own->all);
+    if (link->is_dialled && own->is_greeted)
+        atomic_fetch_sub_explicit(&node->counters.links, 1, memory_order_relaxed);
     if (link->is_dialled)
         lose_peer(node, now, own);
     else

@@ -68,6 +68,7 @@ struct node_counters {
     _Atomic uint64_t refused_epochs, malformed;
     _Atomic uint64_t refused_serves; /* NODE_SERVES_MAX or NODE_SERVE_BYTES_MAX was reached */
     _Atomic uint64_t refused_links;  /* of another cluster */
+    _Atomic uint64_t links; /* dialled ones that may be used now: as many as there are others, when all is well */
 };
 
 /* `newest`: the highest hybrid time that start-up found. NULL when the settings are impossible. */

@@ -296,6 +296,8 @@ static void the_ring_is_shown_with_this_nodes_share_and_all_loops_messages(void 
     atomic_store(&f->nodes[0].counters.forwarded, 2);
     atomic_store(&f->nodes[1].counters.forwarded, 3);
     atomic_store(&f->nodes[1].counters.served_writes, 4);
+    atomic_store(&f->nodes[0].counters.links, 2);
+    atomic_store(&f->nodes[1].counters.links, 2);
     atomic_store(&f->nodes[0].coordinator.counters.hedges, 5);
     atomic_store(&f->nodes[1].coordinator.counters.repairs_before, 6);
     f->lines = 0;
@@ -307,6 +309,7 @@ static void the_ring_is_shown_with_this_nodes_share_and_all_loops_messages(void 
     assert_string_equal(value_of(f, "owned_partitions"), "16");
     assert_string_equal(value_of(f, "ownership_percent"), "100.00");
     assert_string_equal(value_of(f, "coordinates_percent"), "100.00");
+    assert_string_equal(value_of(f, "links"), "4");
     assert_string_equal(value_of(f, "forwards"), "5");
     assert_string_equal(value_of(f, "served_writes"), "4");
     assert_string_equal(value_of(f, "hedges"), "5");
