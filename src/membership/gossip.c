@@ -61,11 +61,11 @@ static void send_digest(struct membership *membership, const char *address)
     free(digests);
 }
 
-/* The entry that this node would send about that id; NULL: none. */
+/* The entry that this node would send about that id; NULL: none. Its own has nothing in it before its first gossip. */
 static const struct gossip_entry *entry_of(const struct membership *membership, uint32_t id)
 {
     if (id == membership->self.id)
-        return &membership->own;
+        return is_known(&membership->own) ? &membership->own : NULL;
     const struct heard_entry *heard = entries_find(&membership->entries, id);
     return heard != NULL && is_known(&heard->entry) ? &heard->entry : NULL;
 }
@@ -112,7 +112,7 @@ static void compare(const struct membership *membership, struct message_digest *
     }
     for (uint32_t i = 0; i <= membership->entries.count; i++) {
         const struct gossip_entry *ours =
-            i == 0 ? &membership->own : entry_of(membership, membership->entries.all[i - 1].entry.id);
+            entry_of(membership, i == 0 ? membership->self.id : membership->entries.all[i - 1].entry.id);
         struct gossip_digest key = {.id = ours == NULL ? 0 : ours->id};
         if (i > 0 && key.id == membership->self.id)
             continue;

@@ -347,8 +347,11 @@ static size_t take_frames(struct peer_link *link, struct bytes in)
         }
         at += used;
         counter_add(&hub->traffic.frames_read, 1);
-        if (!hub->ports.on_frame(hub->ports.host, link, &frame) && peer_link_is_open(link))
-            complain(link, "a malformed message");
+        if (!hub->ports.on_frame(hub->ports.host, link, &frame) && peer_link_is_open(link)) {
+            char what[48];
+            snprintf(what, sizeof(what), "a malformed message of type %u", frame.type);
+            complain(link, what);
+        }
     }
     return at;
 }
