@@ -272,6 +272,17 @@ static bool is_gone_already(const struct store_op *op, const struct found *found
     return found->entry->record == NULL && op->durability != DURABILITY_SYNCED;
 }
 
+/* Nothing changes. But who asks for synced is told so only when what is there has been synced, and that may be another
+ * loop's update of a moment ago: appended once more, to this loop's log, it is in the same cut as the op. */
+static enum progress keep_record(struct store_loop *loop, struct store_op *op, const struct found *found)
+{
+    enum store_status status = STORE_OK;
+    if (op->durability == DURABILITY_SYNCED && op->unsaved && store_is_durable(loop->store)
+        && append_to_log(loop, op, found->entry->record, &status) == MUST_WAIT)
+        return MUST_WAIT;
+    return finish(op, status == STORE_OK ? STORE_UNCHANGED : status);
+}
+
 /* Runs the op's function and carries out what it says. Under the stripe's lock. *old is what the caller releases
  * after giving the lock. */
 static enum progress apply_update(struct store_loop *loop, struct instant now, struct store_op *op,
@@ -283,7 +294,7 @@ static enum progress apply_update(struct store_loop *loop, struct instant now, s
     enum store_verdict verdict = op->apply(op, current, &draft);
     *old = draft.record;
     if (verdict == STORE_KEEP)
-        return finish(op, STORE_UNCHANGED);
+        return keep_record(loop, op, found);
     if (verdict == STORE_ERASE && is_gone_already(op, found))
         return finish(op, STORE_OK);
     CHECK(verdict == STORE_ERASE || draft.record != NULL);
@@ -332,7 +343,8 @@ static enum progress update_record(struct store_loop *loop, struct instant now, 
 static void complete_update(struct store_loop *loop, struct store_op *op)
 {
     struct store *store = loop->store;
-    if (op->status != STORE_OK || op->durability != DURABILITY_SYNCED || op->log_position == 0) {
+    bool good = op->status == STORE_OK || op->status == STORE_UNCHANGED;
+    if (!good || op->durability != DURABILITY_SYNCED || op->log_position == 0) {
         queue_push(&loop->done, &op->link);
         return;
     }

@@ -31,7 +31,7 @@ enum store_kind { STORE_READ, STORE_UPDATE };
 enum store_status {
     STORE_OK,        /* read: op->record is the record; update: replaced or erased, at the promised durability */
     STORE_ABSENT,    /* read: no record */
-    STORE_UNCHANGED, /* update: apply said STORE_KEEP */
+    STORE_UNCHANGED, /* update: apply said STORE_KEEP, and what is there has the wanted durability */
     STORE_FULL,      /* update: no space in log, map or disk, or no memory; the key is untouched */
     STORE_CORRUPT,   /* the record failed its checksum; it is not served, nor overwritten without replaces_corrupt */
     STORE_IO         /* read: the engine could not read. Update: the log could not be written or synced */

@@ -95,7 +95,8 @@ void store_complete_synced(struct store *store, struct store_loop *loop, uint64_
         if (op->log_position > durable)
             break;
         queue_pop(&log->unsynced);
-        op->status = status;
+        if (status != STORE_OK)
+            op->status = status;
         queue_push(&log->synced, &op->link);
         any = true;
     }

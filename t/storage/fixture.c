@@ -34,7 +34,7 @@ void fixture_init(struct fixture *fixture)
 {
     *fixture = (struct fixture){.limits = store_limits_default(), .now = {.mono_ns = 1000000000, .wall_ms = 1}};
     fake_disk_init(&fixture->disk);
-    fake_engine_init(&fixture->engine);
+    fake_engine_init(&fixture->engine, &lock_none);
     fixture->limits.memory_bytes = 1 << 20;
     fixture->limits.dirty_bytes = 512 << 10;
     fixture->limits.checkpoint_bytes = 256 << 10;

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "storage/fake_disk.h"
-#include "storage/fake_engine.h"
+#include "simulator/fake_disk.h"
+#include "simulator/fake_engine.h"
 #include "storage/store.h"
 
 enum { FIXTURE_LOOPS = 3, VALUE_MAX = 65536 };

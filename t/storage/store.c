@@ -43,10 +43,34 @@ static void keeping_says_unchanged(void **state)
     fixture_init(&fixture);
     fixture_open(&fixture);
     fixture_set(&fixture, "a", "one", DURABILITY_COMMITTED);
-    struct write *write = write_new(&fixture, "a", "two", DURABILITY_SYNCED);
+    struct write *write = write_new(&fixture, "a", "two", DURABILITY_COMMITTED);
     write->kind = WRITE_KEEP;
     assert_true(write_submit(write, 0));
     assert_int_equal(write->op.status, STORE_UNCHANGED);
+    fixture_expect(&fixture, "a", "one");
+    free(write);
+    fixture_close(&fixture);
+}
+
+/* A replica that is to store durably what it already has, by another loop's update that is not synced yet. */
+static void keeping_what_is_not_synced_yet_waits_for_the_sync(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture_open(&fixture);
+    fixture_set(&fixture, "a", "one", DURABILITY_COMMITTED);
+    struct write *write = write_new(&fixture, "a", "two", DURABILITY_SYNCED);
+    write->kind = WRITE_KEEP;
+    assert_false(write_submit(write, 1));
+    store_sync(fixture.store);
+    fixture_collect(&fixture);
+    assert_true(write->done);
+    assert_int_equal(write->op.status, STORE_UNCHANGED);
+    struct prng prng = {.state = 1};
+    fixture_crash(&fixture);
+    fake_disk_power_loss(&fixture.disk, &prng);
+    fixture_open(&fixture);
     fixture_expect(&fixture, "a", "one");
     free(write);
     fixture_close(&fixture);
@@ -446,6 +470,7 @@ int main(void)
         cmocka_unit_test(an_update_is_read_back_at_every_durability),
         cmocka_unit_test(erasing_nothing_leaves_no_trace),
         cmocka_unit_test(keeping_says_unchanged),
+        cmocka_unit_test(keeping_what_is_not_synced_yet_waits_for_the_sync),
         cmocka_unit_test(a_checkpointed_record_is_read_from_the_engine_once),
         cmocka_unit_test(a_miss_never_serves_what_an_update_has_overtaken),
         cmocka_unit_test(an_update_during_a_batch_waits_for_the_next_round),

@@ -162,6 +162,8 @@ static void every_loop_reads_its_own_writes(void **state)
     CHECK_MEMORY(shared);
     fixture_init(&shared->fixture);
     shared->fixture.ports.locks = &MUTEXES;
+    fake_engine_free(&shared->fixture.engine);
+    fake_engine_init(&shared->fixture.engine, &MUTEXES);
     shared->fixture.ports.wake_loop = quiet_wake_loop;
     shared->fixture.ports.wake_storage = shared->fixture.ports.wake_sync = quiet_wake;
     shared->fixture.disk.sync_copies_not = true;

@@ -1,11 +1,10 @@
-/* An engine in memory for tests: a sorted table, batches that happen wholly or not at all, and faults on demand. It
+/* An engine in memory: a sorted table, batches that happen wholly or not at all, and faults on demand. It
  * outlives the store, as files would. */
-#ifndef STORAGE_FAKE_ENGINE_H
-#define STORAGE_FAKE_ENGINE_H
+#ifndef SIMULATOR_FAKE_ENGINE_H
+#define SIMULATOR_FAKE_ENGINE_H
 
 #include "storage/engine.h"
-
-#include <pthread.h>
+#include "storage/lock.h"
 
 struct fake_row {
     struct blob *key, *record; /* in a batch: record NULL erases */
@@ -18,7 +17,8 @@ struct fake_table {
 
 struct fake_engine {
     struct engine engine; /* first */
-    pthread_mutex_t mutex;
+    const struct lock_ops *locks;
+    struct lock lock; /* of the tables, for tests with threads */
     struct fake_table records, meta;
     struct fake_table batch, batch_meta; /* not yet committed, in the order of the calls */
     bool in_batch;
@@ -35,7 +35,9 @@ struct fake_engine {
     size_t batch_max; /* the largest batch so far */
 };
 
-void fake_engine_init(struct fake_engine *engine);
+/* An empty engine; `locks`: lock_none where there is one thread. */
+void fake_engine_init(struct fake_engine *engine, const struct lock_ops *locks);
+/* Frees everything that is kept. */
 void fake_engine_free(struct fake_engine *engine);
 /* The process that used it is gone: a batch under way never happened. */
 void fake_engine_crash(struct fake_engine *engine);

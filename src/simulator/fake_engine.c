@@ -1,4 +1,4 @@
-#include "storage/fake_engine.h"
+#include "simulator/fake_engine.h"
 
 #include "base/check.h"
 #include "base/wire.h"
@@ -88,7 +88,7 @@ static enum engine_status read_record(struct engine *engine, unsigned reader, st
 {
     struct fake_engine *fake = fake_of(engine);
     (void)reader;
-    pthread_mutex_lock(&fake->mutex);
+    fake->locks->take(&fake->lock);
     fake->reads++;
     enum engine_status status = fake->read_fails;
     size_t row = lower_bound(&fake->records, key);
@@ -96,7 +96,7 @@ static enum engine_status read_record(struct engine *engine, unsigned reader, st
         status = ENGINE_ABSENT;
     if (status == ENGINE_OK)
         *record = copy_of(blob_bytes(fake->records.rows[row].record));
-    pthread_mutex_unlock(&fake->mutex);
+    fake->locks->give(&fake->lock);
     if (fake->after_read != NULL)
         fake->after_read(fake->context);
     return status;
@@ -149,7 +149,7 @@ static enum engine_status commit(struct engine *engine)
     CHECK(fake->in_batch);
     if (fake->before_commit != NULL)
         fake->before_commit(fake->context);
-    pthread_mutex_lock(&fake->mutex);
+    fake->locks->take(&fake->lock);
     enum engine_status status = ENGINE_OK;
     if (fake->commit_fails != ENGINE_OK && fake->fail_after == 0)
         status = fake->commit_fails;
@@ -166,7 +166,7 @@ static enum engine_status commit(struct engine *engine)
     if (fake->batch.count > fake->batch_max)
         fake->batch_max = fake->batch.count;
     end_batch(fake);
-    pthread_mutex_unlock(&fake->mutex);
+    fake->locks->give(&fake->lock);
     return status;
 }
 
@@ -207,13 +207,13 @@ static enum engine_status scan(struct engine *engine, unsigned reader, struct by
 static void usage(struct engine *engine, struct engine_usage *out)
 {
     struct fake_engine *fake = fake_of(engine);
-    pthread_mutex_lock(&fake->mutex);
+    fake->locks->take(&fake->lock);
     *out = (struct engine_usage){.bytes_max = fake->bytes_max,
                                  .bytes_used = bytes_of_table(&fake->records),
                                  .records = fake->records.count,
                                  .bytes_reserved = fake->bytes_reserved,
                                  .nearly_full = fake->nearly_full};
-    pthread_mutex_unlock(&fake->mutex);
+    fake->locks->give(&fake->lock);
 }
 
 static void close_engine(struct engine *engine)
@@ -233,10 +233,10 @@ static const struct engine_ops FAKE_OPS = {.read = read_record,
                                            .usage = usage,
                                            .close = close_engine};
 
-void fake_engine_init(struct fake_engine *fake)
+void fake_engine_init(struct fake_engine *fake, const struct lock_ops *locks)
 {
-    *fake = (struct fake_engine){.engine = {.ops = &FAKE_OPS}, .bytes_max = UINT64_MAX};
-    pthread_mutex_init(&fake->mutex, NULL);
+    *fake = (struct fake_engine){.engine = {.ops = &FAKE_OPS}, .locks = locks, .bytes_max = UINT64_MAX};
+    locks->init(&fake->lock);
 }
 
 void fake_engine_free(struct fake_engine *fake)
@@ -246,7 +246,7 @@ void fake_engine_free(struct fake_engine *fake)
         empty_table(tables[i]);
         free(tables[i]->rows);
     }
-    pthread_mutex_destroy(&fake->mutex);
+    fake->locks->close(&fake->lock);
 }
 
 void fake_engine_crash(struct fake_engine *fake)

@@ -1,4 +1,4 @@
-#include "storage/fake_disk.h"
+#include "simulator/fake_disk.h"
 
 #include "base/check.h"
 
@@ -68,6 +68,8 @@ static enum disk_status write_file(struct disk *disk, struct disk_file *file, ui
     if (!lands_and_fails && fake_of(disk)->write_fails)
         return DISK_IO;
     memcpy(fake->live + offset, data.at, data.len);
+    if (fake_of(disk)->on_write != NULL)
+        fake_of(disk)->on_write(fake_of(disk)->observer, fake, data);
     if (!lands_and_fails)
         return DISK_OK;
     fake_of(disk)->writes_land_and_fail--;
@@ -93,6 +95,8 @@ static enum disk_status sync_file(struct disk *disk, struct disk_file *file)
         return DISK_IO;
     if (!fake->sync_lies && !fake->sync_copies_not)
         memcpy(synced->durable, synced->live, file->size);
+    if (fake->on_sync != NULL)
+        fake->on_sync(fake->observer, synced);
     return DISK_OK;
 }
 

@@ -1,7 +1,7 @@
-/* A disk in memory for tests. What a process has written is in `live`, what survives a loss of power in `durable`;
+/* A disk in memory. What a process has written is in `live`, what survives a loss of power in `durable`;
  * pages that were not synced may be on the platter or not, whole or in sectors. */
-#ifndef STORAGE_FAKE_DISK_H
-#define STORAGE_FAKE_DISK_H
+#ifndef SIMULATOR_FAKE_DISK_H
+#define SIMULATOR_FAKE_DISK_H
 
 #include "base/prng.h"
 #include "storage/disk.h"
@@ -26,9 +26,15 @@ struct fake_disk {
     bool write_fails, create_fails;
     unsigned writes_land_and_fail; /* so many writes say DISK_IO although all was written, before write_fails counts */
     unsigned created, removed, synced;
+    /* Sees each write after it was done, and each sync. NULL: nobody. */
+    void (*on_write)(void *observer, struct fake_file *file, struct bytes data);
+    void (*on_sync)(void *observer, struct fake_file *file);
+    void *observer;
 };
 
+/* An empty disk without limits or faults. */
 void fake_disk_init(struct fake_disk *disk);
+/* Frees all files. */
 void fake_disk_close(struct fake_disk *disk);
 
 /* The kernel writes some pages back by itself. */

@@ -1,0 +1,213 @@
+/* ringsim: runs the real node code in simulated worlds. The room simulator does the work; this file knows argv and
+ * stdout. */
+#include "simulator/run.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LAST_LINES = 60, EXIT_USAGE = 64 };
+
+static const char USAGE[] =
+    "usage: ringsim [--seed N | --seeds A..B] [--nodes S] [--ops K] [--trace] [--break NAME] [--checks]\n"
+    "       ringsim --help\n"
+    "\n"
+    "Runs the node code of ringcached in a simulated world: network, disks and clocks are fakes, all chance comes "
+    "from\n"
+    "the seed, and the same seed gives the same run.\n"
+    "\n"
+    "  --seed N      one run                          --seeds A..B  one after another, until one fails\n"
+    "  --nodes S     so many nodes (1 .. 64), else the seed draws 1 .. 12\n"
+    "  --ops K       so many operations of clients, else the seed draws 100 .. 900\n"
+    "  --trace       prints every event\n"
+    "  --break NAME  makes one thing go wrong that a check must catch: then it is a failure if no run is caught\n"
+    "  --checks      says how often each check had something to judge\n";
+
+struct arguments {
+    uint64_t first, last;
+    unsigned nodes, ops;
+    bool trace, checks;
+    const struct control *control;
+};
+
+/* The last lines that concern a key, or all when there is none. */
+struct recorder {
+    int key;
+    char lines[LAST_LINES][TRACE_LINE_MAX];
+    unsigned count;
+};
+
+static void print_line(void *context, int key, const char *text)
+{
+    (void)context;
+    (void)key;
+    puts(text);
+}
+
+static void keep_line(void *context, int key, const char *text)
+{
+    struct recorder *recorder = context;
+    if (recorder->key != TRACE_NO_KEY && key != recorder->key && key != TRACE_NO_KEY)
+        return;
+    snprintf(recorder->lines[recorder->count++ % LAST_LINES], TRACE_LINE_MAX, "%s", text);
+}
+
+static void print_help(void)
+{
+    const struct check *check;
+    const struct control *control;
+    fputs(USAGE, stdout);
+    puts("\nWhat is checked:");
+    for (unsigned i = 0; (check = checks_number(i)) != NULL; i++)
+        printf("  %-14s %s\n", check->name, check->claim);
+    puts("\nWhat can be broken, and the check that must catch it:");
+    for (unsigned i = 0; (control = tamper_number(i)) != NULL; i++)
+        printf("  %-22s %s (%s)\n", control->name, control->what, control->check);
+}
+
+static bool read_number(const char *text, uint64_t max, uint64_t *number)
+{
+    char *end;
+    *number = strtoull(text, &end, 10);
+    return *text >= '0' && *text <= '9' && *end == '\0' && *number <= max;
+}
+
+static bool read_range(char *text, struct arguments *arguments)
+{
+    char *dots = strstr(text, "..");
+    if (dots == NULL)
+        return false;
+    *dots = '\0';
+    return read_number(text, UINT64_MAX, &arguments->first) && read_number(dots + 2, UINT64_MAX, &arguments->last)
+           && arguments->first <= arguments->last;
+}
+
+/* One option with its value; false: it is wrong. */
+static bool read_option(struct arguments *arguments, const char *name, char *value)
+{
+    uint64_t number;
+    if (strcmp(name, "--seed") == 0) {
+        bool good = read_number(value, UINT64_MAX, &arguments->first);
+        arguments->last = arguments->first;
+        return good;
+    }
+    if (strcmp(name, "--seeds") == 0)
+        return read_range(value, arguments);
+    if (strcmp(name, "--break") == 0)
+        return (arguments->control = tamper_find(value)) != NULL;
+    if (strcmp(name, "--nodes") == 0 && read_number(value, PLAN_NODES_MAX, &number)) {
+        arguments->nodes = (unsigned)number;
+        return true;
+    }
+    if (strcmp(name, "--ops") == 0 && read_number(value, 100000000, &number)) {
+        arguments->ops = (unsigned)number;
+        return true;
+    }
+    return false;
+}
+
+static bool read_arguments(struct arguments *arguments, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--trace") == 0) {
+            arguments->trace = true;
+        } else if (strcmp(argv[i], "--checks") == 0) {
+            arguments->checks = true;
+        } else if (i + 1 == argc || !read_option(arguments, argv[i], argv[i + 1])) {
+            fprintf(stderr, "ringsim: %s%s%s is not understood\n\n%s", argv[i], i + 1 < argc ? " " : "",
+                    i + 1 < argc ? argv[i + 1] : "", USAGE);
+            return false;
+        } else {
+            i++;
+        }
+    }
+    return true;
+}
+
+static struct run_options options_of(const struct arguments *arguments, uint64_t seed)
+{
+    return (struct run_options){
+        .seed = seed, .nodes = arguments->nodes, .ops = arguments->ops, .control = arguments->control};
+}
+
+/* Runs the seed again, which gives the same run, and shows what led to the failure. */
+static void explain(const struct arguments *arguments, uint64_t seed, const struct run_result *result)
+{
+    struct recorder *recorder = calloc(1, sizeof *recorder);
+    struct run_options options = options_of(arguments, seed);
+    struct run_result again;
+    if (recorder == NULL)
+        return;
+    recorder->key = result->key;
+    options.line = keep_line;
+    options.context = recorder;
+    run_seed(&options, &again);
+    printf("%s\nthe last events%s%s:\n", result->plan, result->key_text[0] != '\0' ? " of " : "", result->key_text);
+    unsigned first = recorder->count > LAST_LINES ? recorder->count - LAST_LINES : 0;
+    for (unsigned i = first; i < recorder->count; i++)
+        puts(recorder->lines[i % LAST_LINES]);
+    printf("seed %" PRIu64 " fails %s: %s\n", seed, result->check, result->text);
+    if (again.trace_hash != result->trace_hash)
+        puts("and the second run of it was another one: something depends on chance");
+    free(recorder);
+}
+
+struct totals {
+    uint64_t runs, caught, events, frames, ops, judged[CHECKS_MAX];
+};
+
+static void add(struct totals *totals, const struct run_result *result)
+{
+    totals->runs++;
+    totals->caught += !result->good;
+    totals->events += result->events;
+    totals->frames += result->frames;
+    totals->ops += result->ops;
+    for (unsigned i = 0; i < CHECKS_MAX; i++)
+        totals->judged[i] += result->judged[i];
+}
+
+static void print_judged(const struct totals *totals)
+{
+    const struct check *check;
+    for (unsigned i = 0; (check = checks_number(i)) != NULL; i++)
+        printf("%12" PRIu64 " judged by %s\n", totals->judged[i], check->name);
+}
+
+static int run_all(const struct arguments *arguments)
+{
+    struct totals totals = {0};
+    struct run_result result = {.good = true};
+    for (uint64_t seed = arguments->first; result.good && seed - arguments->first <= arguments->last - arguments->first;
+         seed++) {
+        struct run_options options = options_of(arguments, seed);
+        options.line = arguments->trace ? print_line : NULL;
+        run_seed(&options, &result);
+        add(&totals, &result);
+        if (arguments->first == arguments->last)
+            printf("%s\ntrace hash %016" PRIx64 ", %" PRIu64 " ms of virtual time\n", result.plan, result.trace_hash,
+                   result.virtual_ms);
+        if (!result.good && (arguments->control == NULL || arguments->first == arguments->last))
+            explain(arguments, seed, &result);
+        else if (!result.good)
+            printf("seed %" PRIu64 ": %s caught it: %s\n", seed, result.check, result.text);
+    }
+    printf("%" PRIu64 " runs, %" PRIu64 " operations, %" PRIu64 " frames, %" PRIu64 " events: %s\n", totals.runs,
+           totals.ops, totals.frames, totals.events,
+           arguments->control != NULL ? (totals.caught > 0 ? "caught" : "NOT CAUGHT")
+                                      : (totals.caught > 0 ? "FAILED" : "all good"));
+    if (arguments->checks)
+        print_judged(&totals);
+    return (arguments->control != NULL) == (totals.caught > 0) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = {.first = 1, .last = 1};
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        print_help();
+        return EXIT_SUCCESS;
+    }
+    return read_arguments(&arguments, argc, argv) ? run_all(&arguments) : EXIT_USAGE;
+}

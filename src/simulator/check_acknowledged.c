@@ -1,0 +1,94 @@
+/* P2, siblings: an acknowledged write is returned by later reads, or was replaced by a write that knew of it. Judged
+ * for every read while things go wrong, and of every replica at the end. */
+#include "simulator/world.h"
+
+static bool is_judged(const struct world *world, const struct op *op)
+{
+    enum key_kind kind = op->key < 0 ? KEYS_LATEST : world->keys.list[op->key].kind;
+    return (kind == KEYS_PLAIN || kind == KEYS_CART || kind == KEYS_EXPIRING) && plan_is_strict(&world->plan, kind);
+}
+
+/* Does the answer know of this version: shows it, or something that replaced it? */
+static bool answer_knows(const struct world *world, const struct op *read, uint32_t wanted)
+{
+    const struct oracle *oracle = &world->oracle;
+    const struct written *written = &oracle->written[wanted];
+    const struct key_writes *writes = &oracle->keys[read->key];
+    for (uint32_t i = 0; i < writes->count; i++) {
+        const struct written *other = &oracle->written[writes->list[i]];
+        bool covers = other == written || bitset_has(&other->past, written->number);
+        if (other->is_tombstone) { /* what it hides is not shown [R6] */
+            if (covers || (read->kind != OP_GETS && other->time > written->time) || read->outcome == OP_MISS)
+                return true;
+            continue;
+        }
+        for (unsigned shown = 0; shown < read->seen_count; shown++) {
+            bool is_shown = bytes_equal(read->seen[shown].value, other->value);
+            /* One value is answered: the newest. */
+            bool hides = read->kind != OP_GETS && other->time >= written->time;
+            if (is_shown && (covers || hides))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void judge(struct world *world, size_t number, const struct op *read, size_t other, const struct op *write)
+{
+    uint32_t at = oracle_first_of_op(&world->oracle, other);
+    check_judged(world, &check_acknowledged);
+    for (uint32_t i = at; i != ORACLE_NONE; i = world->oracle.written[i].next_of_op) {
+        if (answer_knows(world, read, i))
+            return;
+    }
+    check_fails(world, &check_acknowledged, read->key,
+                "operation %zu (%s at %s) shows nothing of \"%.*s\", which operation %zu had acknowledged", number,
+                op_name(read->kind), world->machines[read->machine].name, (int)write->value.len,
+                (const char *)write->value.at, other);
+}
+
+static void on_end(struct world *world, size_t number)
+{
+    const struct op *read = history_op(&world->history, number);
+    if (!op_is_read(read) || read->outcome > OP_MISS || read->outcome == OP_PENDING || !is_judged(world, read)
+        || world->plan.flushes)
+        return;
+    if (world->keys.list[read->key].kind == KEYS_EXPIRING) /* touches may have ended it: judged at the end only */
+        return;
+    if (read->kind == OP_GETS && !world->plan.buckets[world->keys.list[read->key].kind].multi_value)
+        return;
+    for (size_t i = 0; i < world->history.count; i++) {
+        const struct op *write = history_op(&world->history, i);
+        bool counts = write->key == read->key && op_stores(write) && write->outcome == OP_DONE && !write->noreply
+                      && write->ended < read->began;
+        if (counts)
+            judge(world, number, read, i, write);
+    }
+}
+
+static void at_rest(struct world *world)
+{
+    for (size_t i = 0; i < world->history.count; i++) {
+        const struct op *write = history_op(&world->history, i);
+        if (!op_stores(write) || write->outcome != OP_DONE || write->noreply || !is_judged(world, write))
+            continue;
+        bool is_held = false;
+        for (uint32_t at = oracle_first_of_op(&world->oracle, i); at != ORACLE_NONE && !is_held;
+             at = world->oracle.written[at].next_of_op) {
+            for (unsigned machine = 0; machine < world->plan.nodes; machine++)
+                is_held |= oracle_holds(&world->oracle, &world->oracle.copies[machine][write->key], at);
+        }
+        check_judged(world, &check_acknowledged);
+        if (!is_held && world->plan.nodes > 1)
+            check_fails(world, &check_acknowledged, write->key,
+                        "at the end nothing is left of \"%.*s\" (operation %zu)", (int)write->value.len,
+                        (const char *)write->value.at, i);
+    }
+}
+
+const struct check check_acknowledged = {
+    .name = "acknowledged",
+    .claim = "an acknowledged write is returned by later reads or was replaced by a write that knew of it (P2)",
+    .on_end = on_end,
+    .at_rest = at_rest,
+};

@@ -1,0 +1,50 @@
+/* Nodes understand each other, stop when told to, and find everything again. */
+#include "simulator/world.h"
+
+#include <inttypes.h>
+
+void checks_on_malformed(struct world *world, const struct machine *machine, const struct frame *frame)
+{
+    check_fails(world, &check_orderly, TRACE_NO_KEY, "%s calls a message of type %u malformed", machine->name,
+                frame->type);
+}
+
+void checks_on_restless(struct world *world, const struct machine *machine)
+{
+    check_fails(world, &check_orderly, TRACE_NO_KEY, "%s does not come to rest when it is to stop", machine->name);
+}
+
+/* What the store has is what the oracle saw appended. */
+static void compare_with_store(struct world *world, struct machine *machine, unsigned number)
+{
+    const struct key *key = &world->keys.list[number];
+    struct blob *record = machine_read(machine, key->hash, key->partition, key_bytes(key));
+    const struct copy *copy = &world->oracle.copies[machine->index][number];
+    check_judged(world, &check_orderly);
+    if ((record != NULL) != copy->exists)
+        check_fails(world, &check_orderly, (int)number, "%s %s %s after its log said otherwise", machine->name,
+                    record == NULL ? "has lost" : "has", key->text);
+    blob_release(record);
+}
+
+void checks_on_recovery(struct world *world, const struct machine *machine, const struct store_recovery *found)
+{
+    check_judged(world, &check_orderly);
+    if (machine->starts > 1 && (!found->clean || found->replayed_records != 0 || found->torn_records != 0))
+        check_fails(world, &check_orderly, TRACE_NO_KEY, "%s replays %" PRIu64 " records after a clean stop",
+                    machine->name, found->replayed_records);
+}
+
+static void at_rest(struct world *world)
+{
+    for (unsigned i = 0; i < world->plan.nodes; i++) {
+        for (unsigned key = 0; world->machines[i].state == MACHINE_UP && key < world->keys.count; key++)
+            compare_with_store(world, &world->machines[i], key);
+    }
+}
+
+const struct check check_orderly = {
+    .name = "orderly",
+    .claim = "nodes understand each other, stop when told to and find everything again",
+    .at_rest = at_rest,
+};

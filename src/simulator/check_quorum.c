@@ -1,0 +1,52 @@
+/* [R9]: an acknowledged write had been stored, or replaced, by W distinct nodes, at the promised durability. */
+#include "simulator/world.h"
+
+#include <stdio.h>
+
+/* Names of those who hold it, for people. */
+struct holders {
+    unsigned count;
+    char names[100];
+};
+
+static struct holders find_holders(struct world *world, const struct op *op, uint32_t written)
+{
+    bool synced = world->plan.buckets[world->keys.list[op->key].kind].durability == DURABILITY_SYNCED;
+    struct holders holders = {.names = "nobody"};
+    size_t len = 0;
+    for (unsigned machine = 0; machine < world->plan.nodes; machine++) {
+        const struct copy *copy = &world->oracle.copies[machine][op->key];
+        bool is_durable = !synced || bitset_has(&copy->durable, world->oracle.written[written].number);
+        if (!oracle_holds(&world->oracle, copy, written) || !is_durable)
+            continue;
+        holders.count++;
+        len += (size_t)snprintf(holders.names + len, sizeof holders.names - len, "%s%s", len == 0 ? "" : ", ",
+                                world->machines[machine].name);
+    }
+    return holders;
+}
+
+static void on_end(struct world *world, size_t number)
+{
+    const struct op *op = history_op(&world->history, number);
+    if (!op_stores(op) || op->outcome != OP_DONE || world->keys.list[op->key].kind == KEYS_COUNTER)
+        return;
+    struct holders most = {.names = "nobody"};
+    unsigned wanted = plan_w(&world->plan, world->keys.list[op->key].kind);
+    uint32_t at = oracle_first_of_op(&world->oracle, number);
+    check_judged(world, &check_quorum);
+    for (; at != ORACLE_NONE; at = world->oracle.written[at].next_of_op) {
+        struct holders holders = find_holders(world, op, at);
+        most = holders.count > most.count ? holders : most;
+    }
+    if (most.count < wanted)
+        check_fails(world, &check_quorum, op->key,
+                    "operation %zu (%s) was acknowledged when only %s had stored it; it takes %u nodes", number,
+                    op_name(op->kind), most.names, wanted);
+}
+
+const struct check check_quorum = {
+    .name = "quorum",
+    .claim = "each of W distinct nodes had stored the write, or one that covers it, when it was acknowledged [R9]",
+    .on_end = on_end,
+};

@@ -1,0 +1,121 @@
+/* A simulated machine with one process of ringcached on it: the real node, front end, membership and store of several
+ * loops over a fake disk, with a clock of its own. */
+#ifndef SIMULATOR_MACHINE_H
+#define SIMULATOR_MACHINE_H
+
+#include "base/instant.h"
+#include "base/list.h"
+#include "base/prng.h"
+#include "frontend/session.h"
+#include "membership/membership.h"
+#include "node/node.h"
+#include "simulator/fake_disk.h"
+#include "simulator/fake_engine.h"
+#include "simulator/network.h"
+#include "simulator/parcel.h"
+#include "simulator/plan.h"
+#include "storage/store.h"
+
+struct world;
+struct client;
+struct machine;
+
+/* A client's connection as the process has it. It outlives the client's interest until its session is closed. */
+struct caller {
+    struct session session;
+    struct machine_loop *loop;
+    struct client *client; /* NULL: the client has gone */
+    uint64_t generation;   /* the client's, of this connection */
+    bool in_ready, paused, closing;
+    struct parcel **unread; /* arrived while the session did not read */
+    unsigned unread_count, unread_room;
+    struct list on_loop, ready;
+};
+
+struct machine_loop {
+    struct machine *machine;
+    unsigned number;
+    struct node node;
+    struct frontend frontend;
+    struct list endpoints, callers, ready;
+    struct dial dials[PLAN_NODES_MAX];
+    uint64_t tick_at_ns; /* of the earliest tick event that is under way, UINT64_MAX: none */
+    bool settles_later;  /* an event for what was left unsettled is under way */
+};
+
+enum machine_state { MACHINE_DOWN, MACHINE_UP, MACHINE_STOPPING };
+
+struct machine {
+    struct world *world;
+    unsigned index;
+    char name[8], address[24];
+    enum machine_state state;
+    bool paused, restarts; /* restarts: stops in order to start again */
+    struct event *backlog; /* of a paused machine */
+    size_t backlog_count, backlog_room;
+    uint64_t stops_until_ns; /* when it must have come to rest */
+    unsigned starts;
+    /* Clock: monotonic = base + elapsed * (1 + drift), wall = monotonic + offset. */
+    int64_t drift_ppm;
+    uint64_t mono_base_ns, wall_offset_ms;
+    int64_t step_ms; /* all steps so far together */
+    /* What survives the process. */
+    struct fake_disk disk;
+    struct fake_engine engine;
+    struct blob *saved; /* the membership's state */
+    bool is_joiner;     /* is taken in later: names one member as its seed */
+    /* The process. */
+    uint64_t incarnation, generation; /* generation: one more for each start and stop */
+    struct store *store;
+    struct node_shared *shared;
+    struct membership *membership;
+    uint64_t membership_at_ns; /* of the earliest event for it that is under way */
+    bool storage_called, sync_called;
+    unsigned loop_count; /* that serve; one more sweeps */
+    struct machine_loop loops[PLAN_LOOPS_MAX + 1];
+    struct session_settings session_settings;
+    struct session_host session_host;
+    uint64_t epoch;          /* of the view in force; 0: none */
+    uint64_t quiet_since_ns; /* since when it has been neither paused nor stopped nor started */
+};
+
+/* Names the machine; nothing runs. */
+void machine_init(struct machine *machine, struct world *world, unsigned index);
+/* Frees what survived the last process. */
+void machine_close(struct machine *machine);
+
+/* Starts the process. */
+void machine_start(struct machine *machine);
+/* Begins a clean stop: clients are sent away, what is under way ends, everything is checkpointed. With `again` it
+ * starts anew soon after. */
+void machine_stop(struct machine *machine, bool again);
+/* Nothing happens on a paused machine; afterwards everything that came meanwhile happens at once. */
+void machine_pause(struct machine *machine);
+void machine_resume(struct machine *machine);
+/* Sets the wall clock. */
+void machine_step_clock(struct machine *machine, int64_t ms);
+
+/* The machine's own time. */
+struct instant machine_now(const struct machine *machine);
+/* Is it up, a member of the ring, and does it take clients? */
+bool machine_serves(const struct machine *machine);
+/* The number of a machine by its peer address or its name, -1: none. */
+int machine_by_address(const struct world *world, const char *address);
+
+/* Something was told to its membership: does what follows, sets the timer. */
+void machine_follow_membership(struct machine *machine);
+
+/* Ends a turn of one of its loops: what has ended goes on, what is to be written is written, the timer is set. */
+void machine_end_turn(struct machine_loop *loop);
+
+/* A client has connected; NULL when the machine does not take it. */
+struct caller *machine_accept(struct machine *machine, unsigned loop, struct client *client, uint64_t generation);
+/* Bytes from the client have come. */
+void machine_hear(struct caller *caller, struct parcel *parcel);
+/* The client is gone. */
+void machine_hang_up(struct caller *caller);
+
+/* The newest record of a key, as the store has it: a blob that the caller releases, or NULL. The machine is up. */
+struct blob *machine_read(struct machine *machine, uint32_t hash, uint16_t partition, struct bytes key);
+
+#endif
