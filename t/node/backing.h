@@ -259,7 +259,10 @@ static inline enum engine_status backing_scan(struct engine *engine, unsigned re
 
 static inline void backing_usage(struct engine *engine, struct engine_usage *out)
 {
-    *out = (struct engine_usage){.bytes_max = (uint64_t)1 << 40, .records = backing_of_engine(engine)->record_count};
+    struct backing *backing = backing_of_engine(engine);
+    *out = (struct engine_usage){.bytes_max = (uint64_t)1 << 40};
+    for (size_t i = 0; i < backing->record_count; i++)
+        out->records += !backing->records[i].is_meta;
 }
 
 static inline void backing_engine_close(struct engine *engine)

@@ -312,33 +312,76 @@ static void without_any_owner_nothing_is_done(void **state)
     ring_close(ring);
 }
 
-/* A token that a get through one node gave still says what it covered when the write goes through that node to a
- * coordinator that never saw it. */
-static void the_context_of_a_known_token_goes_along(void **state)
+static const char *sibling_key_led_by(unsigned machine, char *key)
 {
-    (void)state;
-    char key[40] = "s:";
-    ring_open(ring, 4, 1);
-    for (unsigned i = 0; place_of_key(ring, key, 0) != 2; i++)
-        snprintf(key, sizeof key, "s:%u", i);
-    assert_int_equal(set(ring, 0, key, "1"), REQUEST_OK);
-    uint64_t token = node_token(ring_loop(ring, 0, 0), get(ring, 0, key), NODE_ALL_VERSIONS);
-    assert_int_equal(set(ring, 1, key, "2"), REQUEST_OK); /* in between */
+    for (unsigned i = 0;; i++) {
+        snprintf(key, 32, "s:%u", i);
+        if (place_of_key(ring, key, 0) == machine)
+            return key;
+    }
+}
+
+static struct request *cas(const char *key, const char *value, uint64_t token)
+{
     struct request *request = ask(ring, REQUEST_SET, key);
     request->has_token = true;
     request->token = token;
-    request->value = text("3");
-    assert_int_equal(run(ring, 0, request), REQUEST_OK); /* a sibling of 2: the bucket wants that */
-    struct request *both = get(ring, 3, key);
+    request->value = text(value);
+    return request;
+}
+
+/* What a token covered is known where it was given: at the first owner, which is then cut off, and at the node through
+ * which the client got it. The second owner, which coordinates now, learns it from there. */
+static void the_context_of_a_known_token_goes_along(void **state)
+{
+    (void)state;
+    char key[32];
+    ring_open(ring, 4, 3);
+    sibling_key_led_by(2, key);
+    unsigned from = not_owner_of(key);
+    assert_int_equal(set(ring, from, key, "1"), REQUEST_OK);
+    uint64_t token = node_token(ring_loop(ring, from, 0), get(ring, from, key), NODE_ALL_VERSIONS);
+    for (unsigned m = 0; m < 4; m++) {
+        if (m != 2)
+            ring_part(ring, 2, m);
+    }
+    assert_int_equal(set(ring, from, key, "2"), REQUEST_OK);             /* in between */
+    assert_int_equal(run(ring, from, cas(key, "3", token)), REQUEST_OK); /* a sibling of 2: the bucket wants that */
+    const struct request *both = get(ring, from, key);
     assert_int_equal(both->version_count, 2);
     assert_true(bytes_equal(both->versions[0].value, text("3")) && bytes_equal(both->versions[1].value, text("2")));
+    unsigned third = place_of_key(ring, key, 2);
+    assert_int_equal(run(ring, third, cas(key, "4", token)), REQUEST_EXISTS); /* this way nobody knows that token */
 
-    request = ask(ring, REQUEST_SET, key); /* the token of both, as another node gives it, resolves them */
-    request->has_token = true;
-    request->token = node_token(ring_loop(ring, 3, 0), both, NODE_ALL_VERSIONS);
-    request->value = text("4");
-    assert_int_equal(run(ring, 1, request), REQUEST_OK);
-    assert_int_equal(get(ring, 0, key)->version_count, 1);
+    ring_dial_all(ring);
+    ring_pump(ring);
+    token = node_token(ring_loop(ring, third, 0), get(ring, third, key), NODE_ALL_VERSIONS);
+    assert_int_equal(run(ring, from, cas(key, "5", token)), REQUEST_OK); /* resolves them, wherever it goes */
+    for (unsigned m = 0; m < 4; m++) {
+        assert_true(shows(ring, m, key, "5"));
+        assert_int_equal(get(ring, m, key)->version_count, 1);
+    }
+    ring_close(ring);
+}
+
+static void a_peer_that_answers_others_is_not_silent_for_one_lost_request(void **state)
+{
+    (void)state;
+    char key[32];
+    ring_open(ring, 4, 3);
+    key_led_by(ring, 2, 0, key);
+    unsigned from = not_owner_of(key);
+    judge_by(lose, MESSAGE_FORWARD);
+    struct request *request = ask(ring, REQUEST_SET, key);
+    request->value = text("1");
+    start(ring, from, request);
+    ring->judge = NULL;
+    ring_pass(ring, RING_TIMEOUT_MS / 2);
+    assert_int_equal(set(ring, from, key, "2"), REQUEST_OK);
+    ring_pass(ring, RING_TIMEOUT_MS / 2 + 2);
+    assert_true(is_done(request) && request->failure == FAILURE_TIMEOUT);
+    assert_int_equal(set(ring, from, key, "3"), REQUEST_OK);
+    assert_int_equal(COUNTER(ring, 2, served_forwards), 2);
     ring_close(ring);
 }
 
@@ -383,6 +426,7 @@ int main(void)
         cmocka_unit_test(a_coordinator_that_reaches_too_few_owners_is_passed_over),
         cmocka_unit_test(without_any_owner_nothing_is_done),
         cmocka_unit_test(the_context_of_a_known_token_goes_along),
+        cmocka_unit_test(a_peer_that_answers_others_is_not_silent_for_one_lost_request),
         cmocka_unit_test(too_many_forwards_are_refused_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

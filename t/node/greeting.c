@@ -146,7 +146,9 @@ static void data_before_the_greeting_is_malformed(void **state)
     ring->judge = lose_greetings;
     ring->refuses = true;
     struct joint *joint = ring_dial(ring, 0, 0, 1);
-    const struct message_read read = {.id = 1, .epoch = 1, .key = text("a"), .hash = hash_of_key(text("a"))};
+    uint32_t hash = hash_of_key(text("a"));
+    const struct message_read read = {
+        .id = 1, .epoch = 1, .key = text("a"), .hash = hash, .partition = (uint16_t)(hash & 63)};
     message_write_read(&joint->end[0].out, &read);
     ring_pump(ring);
     assert_false(joint->up);
@@ -190,6 +192,36 @@ static void of_two_links_to_a_peer_the_newer_is_used_and_the_older_when_that_is_
     ring_close(ring);
 }
 
+static enum fate hold_answers(struct ring *of, unsigned from, unsigned to, const struct frame *frame)
+{
+    (void)of, (void)from, (void)to;
+    return frame->type == MESSAGE_WRITE_REPLY ? FATE_HELD : FATE_ARRIVES;
+}
+
+static void the_end_of_an_older_link_does_not_disturb_the_newer(void **state)
+{
+    (void)state;
+    char key[32];
+    ring_open(ring, 2, 2);
+    key_led_by(ring, 0, 0, key);
+    struct joint *older = ring_joint(ring, 0, 0, 1);
+    (void)ring_dial(ring, 0, 0, 1);
+    ring_pump(ring);
+    ring->judge = hold_answers;
+    struct request *request = ask(ring, REQUEST_SET, key);
+    request->value = text("1");
+    start(ring, 0, request);
+    ring_cut(ring, older);
+    ring_pump(ring);
+    assert_false(is_done(request));
+    ring->judge = NULL;
+    ring_release_held(ring);
+    ring_pump(ring);
+    assert_true(is_done(request));
+    assert_int_equal(request->status, REQUEST_OK);
+    ring_close(ring);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +234,7 @@ int main(void)
         cmocka_unit_test(data_before_the_greeting_is_malformed),
         cmocka_unit_test(an_end_that_is_in_no_ring_yet_is_greeted_once_it_is),
         cmocka_unit_test(of_two_links_to_a_peer_the_newer_is_used_and_the_older_when_that_is_cut),
+        cmocka_unit_test(the_end_of_an_older_link_does_not_disturb_the_newer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,12 @@ static enum fate lose(struct ring *of, unsigned from, unsigned to, const struct 
     return frame->type == wanted_type ? FATE_LOST : FATE_ARRIVES;
 }
 
+static enum fate repeat(struct ring *of, unsigned from, unsigned to, const struct frame *frame)
+{
+    (void)of, (void)from, (void)to;
+    return frame->type == wanted_type ? FATE_TWICE : FATE_ARRIVES;
+}
+
 static void on_done(struct inspection *inspection)
 {
     bool *done = inspection->owner;
@@ -62,6 +68,24 @@ static void all_owners_are_asked_whoever_asks(void **state)
         }
         node_inspect_finish(&inspection);
     }
+    ring_close(ring);
+}
+
+static void a_repeated_answer_counts_once(void **state)
+{
+    (void)state;
+    struct inspection inspection;
+    bool done;
+    ring_open(ring, 4, 3);
+    assert_int_equal(set(ring, 0, "a", "1"), REQUEST_OK);
+    wanted_type = MESSAGE_READ_REPLY;
+    ring->judge = repeat;
+    begin(&inspection, &done, place_of_key(ring, "a", 3), "a");
+    assert_true(done);
+    for (unsigned i = 0; i < 3; i++)
+        assert_shows(&inspection.replicas[i], "1");
+    node_inspect_finish(&inspection);
+    ring->judge = NULL;
     ring_close(ring);
 }
 
@@ -150,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_owners_are_asked_whoever_asks),
+        cmocka_unit_test(a_repeated_answer_counts_once),
         cmocka_unit_test(what_is_nowhere_is_absent_everywhere),
         cmocka_unit_test(owners_that_cannot_be_reached_or_do_not_answer_are_told),
         cmocka_unit_test(several_inspections_and_gets_do_not_disturb_each_other),

@@ -206,6 +206,7 @@ static inline void ring_cut(struct ring *ring, struct joint *joint)
     for (unsigned end = 0; end < 2; end++) {
         node_link_down(joint_node(ring, joint, end), ring->now, &joint->end[end]);
         chain_close(&joint->end[end].out);
+        memset(&joint->end[end], 0xa5, sizeof joint->end[end]); /* nobody may look at it any more */
     }
 }
 

@@ -228,7 +228,40 @@ static void views_are_swapped_under_running_requests(void **state)
     ring_close(ring);
 }
 
-static void while_writes_are_held_only_reads_and_repairs_go_on(void **state)
+static void count_line(void *context, const char *line)
+{
+    *(unsigned *)context += strstr(line, "version ") == line;
+}
+
+/* How many versions a machine has of a key itself. */
+static unsigned copies_at(unsigned machine, const char *key)
+{
+    unsigned count = 0;
+    (void)node_describe_key(ring_loop(ring, machine, 0), ring->now, text(key), count_line, &count);
+    return count;
+}
+
+static void a_repair_is_not_held(void **state)
+{
+    (void)state;
+    char key[32];
+    ring_open(ring, 3, 3);
+    key_led_by(ring, 0, 0, key);
+    ring_part(ring, 0, 1);
+    assert_int_equal(set(ring, 0, key, "1"), REQUEST_OK);
+    assert_int_equal(copies_at(1, key), 0);
+    ring_dial_all(ring);
+    ring_pump(ring);
+    for (unsigned m = 0; m < 3; m++)
+        node_hold_writes(ring->machines[m].shared, true);
+    ring_loop(ring, 0, 0)->coordinator.settings.read_all_share = 1000;
+    assert_true(shows(ring, 0, key, "1"));
+    ring_pass(ring, 100);
+    assert_int_equal(copies_at(1, key), 1);
+    ring_close(ring);
+}
+
+static void while_writes_are_held_only_reads_go_on(void **state)
 {
     (void)state;
     char key[32];
@@ -257,19 +290,49 @@ static void while_writes_are_held_only_reads_and_repairs_go_on(void **state)
     ring_close(ring);
 }
 
-static void a_node_is_empty_until_something_is_stored(void **state)
+static void checkpoint(void)
 {
-    (void)state;
-    ring_open(ring, 1, 1);
+    struct machine *machine = &ring->machines[0];
+    struct store_stats stats;
+    do {
+        (void)store_checkpoint_slice(machine->store, ring->now, hybrid_next(node_clock(machine->shared), ring->now));
+        store_stats(machine->store, &stats);
+    } while (stats.records_dirty > 0);
+}
+
+static void assert_empty_until_set(enum backing_kind kind, bool flushes)
+{
+    ring_open_over(ring, kind, 1, 1, 1);
+    ring_join_all(ring);
     struct node_shared *shared = ring->machines[0].shared;
     assert_true(node_is_empty(shared));
     assert_int_equal(get(ring, 0, "a")->status, REQUEST_MISS);
     assert_true(node_is_empty(shared));
-    assert_int_equal(run(ring, 0, ask(ring, REQUEST_FLUSH, "")), REQUEST_OK); /* registers are no data */
-    assert_true(node_is_empty(shared));
+    if (flushes) { /* registers are no data, whether they have been checkpointed or not */
+        assert_int_equal(run(ring, 0, ask(ring, REQUEST_FLUSH, "")), REQUEST_OK);
+        assert_true(node_is_empty(shared));
+        checkpoint();
+        assert_true(node_is_empty(shared));
+    }
     assert_int_equal(set(ring, 0, "a", "1"), REQUEST_OK);
     assert_false(node_is_empty(shared));
+    if (kind == BACKING_DURABLE) {
+        checkpoint();
+        assert_false(node_is_empty(shared));
+        if (flushes)
+            assert_int_equal(run(ring, 0, ask(ring, REQUEST_FLUSH, "")), REQUEST_OK);
+        assert_false(node_is_empty(shared));
+    }
     ring_close(ring);
+}
+
+static void a_node_is_empty_until_something_is_stored(void **state)
+{
+    (void)state;
+    assert_empty_until_set(BACKING_VOLATILE, false);
+    assert_empty_until_set(BACKING_VOLATILE, true);
+    assert_empty_until_set(BACKING_DURABLE, false);
+    assert_empty_until_set(BACKING_DURABLE, true);
 }
 
 int main(void)
@@ -284,7 +347,8 @@ int main(void)
         cmocka_unit_test(a_replica_with_a_newer_view_refuses_and_its_asker_starts_again_under_it),
         cmocka_unit_test(a_replica_with_an_older_view_serves_and_tells_its_membership),
         cmocka_unit_test(views_are_swapped_under_running_requests),
-        cmocka_unit_test(while_writes_are_held_only_reads_and_repairs_go_on),
+        cmocka_unit_test(while_writes_are_held_only_reads_go_on),
+        cmocka_unit_test(a_repair_is_not_held),
         cmocka_unit_test(a_node_is_empty_until_something_is_stored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
