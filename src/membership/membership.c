@@ -28,7 +28,9 @@ static const char *fault_of(const struct membership_settings *settings)
     for (unsigned i = 0; fault == NULL && i < settings->seed_count; i++)
         if (settings->seeds[i][0] == '\0' || strlen(settings->seeds[i]) > RING_ADDRESS_MAX)
             fault = "a seed's address is empty or too long";
-    return fault == NULL && settings->self.peer[0] == '\0' ? "the node has no peer address" : fault;
+    if (fault == NULL && settings->seed_count > 0 && settings->self.peer[0] == '\0')
+        fault = "a node with seeds needs a peer address";
+    return fault; /* alone, it may be without one: nobody can join it then */
 }
 
 static void take_settings(struct membership *membership, const struct membership_settings *settings)

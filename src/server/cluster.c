@@ -30,8 +30,8 @@ static void split_seeds(struct cluster *cluster)
         return;
     cluster->seeds_text = strdup(cluster->config->seeds);
     CHECK_MEMORY(cluster->seeds_text);
-    for (char *one = strtok_r(cluster->seeds_text, ";,", &rest);
-         one != NULL && cluster->seed_count < MEMBERSHIP_SEEDS_MAX; one = strtok_r(NULL, ";,", &rest))
+    for (char *one = strtok_r(cluster->seeds_text, ";, ", &rest);
+         one != NULL && cluster->seed_count < MEMBERSHIP_SEEDS_MAX; one = strtok_r(NULL, ";, ", &rest))
         cluster->seeds[cluster->seed_count++] = one;
 }
 

@@ -123,7 +123,7 @@ static bool check_seeds(const struct config *config, char *error)
     unsigned count = 0;
     bool good = true;
     CHECK_MEMORY(list);
-    for (char *one = strtok_r(list, ";,", &rest); good && one != NULL; one = strtok_r(NULL, ";,", &rest)) {
+    for (char *one = strtok_r(list, ";, ", &rest); good && one != NULL; one = strtok_r(NULL, ";, ", &rest)) {
         struct address address;
         good = address_split(one, &address) && address.host[0] != '\0' && address.port != 0;
         if (!good)
