@@ -72,6 +72,7 @@ class Server:
         self.environment = dict(environment or {})
         self.preload = preload
         self.prefix = list(prefix)
+        self.host = "127.0.0.1"
         self.process = None
         self.port = None
         self.starts = 0
@@ -161,7 +162,7 @@ class Server:
                 sock.close()
                 raise
         else:
-            sock = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+            sock = socket.create_connection((self.host, self.port), timeout=PATIENCE)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(PATIENCE)
         return sock
