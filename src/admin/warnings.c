@@ -66,6 +66,10 @@ static void warn_of_member(json_t *warnings, const struct status_source *source,
     const struct ring_view *view = source->view;
     const char *name = row->member->name;
     uint64_t lead = clock_lead_ms(row, source->wall_ms);
+    if (row->state == MEMBER_DOWN && row->incarnation == 0) {
+        warn(warnings, "member %s is down: this node has never heard of it since it started", name);
+        return;
+    }
     if (row->state == MEMBER_DOWN) {
         warn(warnings, "member %s is down: nothing has been heard of it for %" PRIu64 " s", name, row->heard_ms / 1000);
         return;

@@ -68,6 +68,8 @@ static void add_member(struct table *table, const json_t *member, int64_t now_ms
     table_cell(table, "%" PRId64, show_number(member, "epoch"));
     if (is_self)
         table_cell(table, "-");
+    else if (strspn(show_text(member, "incarnation"), "0") == strlen(show_text(member, "incarnation")))
+        table_cell(table, "never");
     else
         table_cell(table, "%.1f s", (double)show_number(member, "heard_ms") / 1000);
     cell_clock(table, member, now_ms);

@@ -234,6 +234,8 @@ static void members_that_are_down_or_old_are_warned_of(void **state)
     f->rows[1].state = MEMBER_DOWN;
     f->rows[1].heard_ms = 61500;
     assert_int_equal(warnings(f, "member b is down: nothing has been heard of it for 61 s"), 1);
+    f->rows[1].incarnation = 0;
+    assert_int_equal(warnings(f, "member b is down: this node has never heard of it"), 1);
     f->rows[2].epoch = 6;
     assert_int_equal(warnings(f, "member c still has the table of epoch 6, this node has 7"), 1);
     f->rows[2].version = "0.0.9";
