@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { BALANCE_TEXT_MAX = 512, BALANCE_SEEDS_DEFAULT = 20 };
+enum { BALANCE_TEXT_MAX = 512, BALANCE_SEEDS_DEFAULT = 100 };
 
 struct balance_options {
     uint32_t strategy;   /* 1, 2 or 3 */
