@@ -225,6 +225,29 @@ static void an_answer_after_all_is_over_is_dropped(void **state)
     owners_close(ring);
 }
 
+/* Even if the next round takes the place of the one that it belonged to. */
+static void an_answer_to_an_earlier_round_does_not_count_in_a_later_one(void **state)
+{
+    (void)state;
+    owners_open(ring);
+    unsigned first = at(ring, "w:k", 0);
+    rule(FATE_HELD, MESSAGE_READ_REPLY, ANY, ANY);
+    struct request *request = ask(ring, REQUEST_GET, "w:k"); /* r = 3 */
+    start(ring, first, request);
+    ring_pass(ring, RING_TIMEOUT_MS + 200);
+    assert_true(is_done(request));
+    all_arrive();
+    rule(FATE_LOST, MESSAGE_READ, ANY, ANY);
+    request = ask(ring, REQUEST_GET, "w:k");
+    start(ring, first, request);
+    ring_release_held(ring);
+    ring_pump(ring);
+    assert_false(is_done(request));
+    ring_pass(ring, RING_TIMEOUT_MS + 2);
+    assert_true(is_done(request) && request->failure == FAILURE_TIMEOUT);
+    owners_close(ring);
+}
+
 static void a_share_of_gets_asks_all_owners(void **state)
 {
     (void)state;
@@ -256,10 +279,15 @@ static void with_too_few_owners_up_nothing_is_asked(void **state)
     (void)state;
     owners_open(ring);
     ring_part(ring, 0, 1);
+    ring_pump(ring);
+    memset(ring->frames, 0, sizeof ring->frames);
+    struct request *request = get(ring, 0, "w:k"); /* r = 3 */
+    assert_int_equal(request->failure, FAILURE_NO_QUORUM);
+    assert_int_equal(ring->frames[MESSAGE_READ], 0);
     ring_part(ring, 0, 2);
     ring_pump(ring);
     memset(ring->frames, 0, sizeof ring->frames);
-    struct request *request = get(ring, 0, "k");
+    request = get(ring, 0, "k");
     assert_int_equal(request->status, REQUEST_FAILED);
     assert_int_equal(request->failure, FAILURE_NO_QUORUM);
     assert_int_equal(ring->frames[MESSAGE_READ], 0);
@@ -337,6 +365,7 @@ int main(void)
         cmocka_unit_test(a_late_answer_with_news_repairs_those_who_answered_before),
         cmocka_unit_test(duplicate_reply_counts_once),
         cmocka_unit_test(an_answer_after_all_is_over_is_dropped),
+        cmocka_unit_test(an_answer_to_an_earlier_round_does_not_count_in_a_later_one),
         cmocka_unit_test(a_share_of_gets_asks_all_owners),
         cmocka_unit_test(with_too_few_owners_up_nothing_is_asked),
         cmocka_unit_test(a_read_whose_owner_goes_is_asked_of_the_next_at_once),

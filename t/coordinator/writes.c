@@ -221,6 +221,54 @@ static void cas_takes_the_token_of_what_only_another_owner_has(void **state)
     owners_close(ring);
 }
 
+/* The client has read a sibling that neither the coordinator nor the owner that it asks has. Its token covers it all
+ * the same, and the write is later than it. */
+static void cas_covers_what_its_client_has_read_elsewhere(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct object here, there;
+    struct context both;
+    owners_open(ring);
+    unsigned first = at(ring, "s:k", 0), third = at(ring, "s:k", 2);
+    plant(ring, 0, "s:k", "here");
+    plant(ring, 2, "s:k", "there");
+    struct blob *records[] = {record_at(ring, first, "s:k"), record_at(ring, third, "s:k")};
+    arena_init(&arena);
+    assert_int_equal(record_decode(blob_bytes(records[0]), &here, &arena), RECORD_OK);
+    assert_int_equal(record_decode(blob_bytes(records[1]), &there, &arena), RECORD_OK);
+    there.context.pairs[0].time += hybrid_of_ms(50000); /* as if its clock were ahead */
+    hybrid_time covered = there.context.pairs[0].time;
+    context_join(&both, &here.context, &there.context, &arena);
+
+    rule(FATE_LOST, ANY, (int)first, (int)third);
+    struct request *cas = asked_to(REQUEST_SET, "s:k", "resolved");
+    cas->has_token = true;
+    cas->token = 12345;
+    cas->knows_context = true;
+    cas->context = both;
+    assert_int_equal(run(ring, first, cas), REQUEST_OK);
+    all_arrive();
+    struct request *seen = get(ring, third, "s:k");
+    assert_int_equal(seen->version_count, 1);
+    assert_true(bytes_equal(seen->versions[0].value, text("resolved")));
+    assert_true(seen->versions[0].time > covered);
+
+    /* A context that claims to know more of the coordinator's own writes than there are is not believed. */
+    both.pairs[0].counter += 10;
+    both.pairs[1].counter += 10;
+    cas = asked_to(REQUEST_SET, "s:k", "forged");
+    cas->has_token = true;
+    cas->token = 12345;
+    cas->knows_context = true;
+    cas->context = both;
+    assert_int_equal(run(ring, first, cas), REQUEST_EXISTS);
+    blob_release(records[0]);
+    blob_release(records[1]);
+    arena_close(&arena);
+    owners_close(ring);
+}
+
 static void concurrent_incr_through_one_coordinator_is_exact(void **state)
 {
     (void)state;
@@ -420,6 +468,7 @@ int main(void)
         cmocka_unit_test(add_sees_what_only_another_owner_has),
         cmocka_unit_test(read_modify_writes_act_on_what_only_another_owner_has),
         cmocka_unit_test(cas_takes_the_token_of_what_only_another_owner_has),
+        cmocka_unit_test(cas_covers_what_its_client_has_read_elsewhere),
         cmocka_unit_test(concurrent_incr_through_one_coordinator_is_exact),
         cmocka_unit_test(concurrent_adds_have_one_winner),
         cmocka_unit_test(delete_of_unknown_key_leaves_tombstone),
