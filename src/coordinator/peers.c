@@ -62,9 +62,14 @@ struct peer *peers_take(struct peers *peers, uint32_t node)
 }
 
 /* Nothing has come for as long as any request may wait: that need not be told by whoever waits. */
+static uint64_t falls_silent_at(const struct peer *peer)
+{
+    return peer->waiting_since_ns + (uint64_t)PEER_SILENCE_MS * NS_PER_MS;
+}
+
 static bool has_fallen_silent(const struct peer *peer, struct instant now)
 {
-    return peer->waiting_since_ns != 0 && now.mono_ns > peer->waiting_since_ns + (uint64_t)PEER_SILENCE_MS * NS_PER_MS;
+    return peer->waiting_since_ns != 0 && now.mono_ns > falls_silent_at(peer);
 }
 
 bool peer_is_up(const struct peer *peer, struct instant now)
@@ -73,7 +78,9 @@ bool peer_is_up(const struct peer *peer, struct instant now)
         return false;
     if (peer->is_silent)
         return now.mono_ns >= peer->probe_at_ns;
-    return !has_fallen_silent(peer, now);
+    /* An answer may have been lost long ago, with nothing asked since: then this is the probe. */
+    return !has_fallen_silent(peer, now)
+           || now.mono_ns >= falls_silent_at(peer) + (uint64_t)PEER_PROBE_MS_MIN * NS_PER_MS;
 }
 
 struct chain *peer_request(struct peers *peers, struct peer *peer, struct instant now)
@@ -81,7 +88,7 @@ struct chain *peer_request(struct peers *peers, struct peer *peer, struct instan
     if (peer->link == NULL || !link_has_room(peer->link))
         return NULL;
     if (!peer->is_silent && has_fallen_silent(peer, now))
-        peer_on_silence(peer, now);
+        peer_on_silence(peer, (struct instant){.mono_ns = falls_silent_at(peer)});
     if (peer->is_silent) {
         if (now.mono_ns < peer->probe_at_ns)
             return NULL;

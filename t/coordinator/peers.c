@@ -128,6 +128,20 @@ static void who_answers_nothing_for_a_second_is_silent(void **state)
     close_peer();
 }
 
+/* A lost answer, and nothing was asked for long: the next request is a probe at once, not an error first. */
+static void after_a_long_rest_a_lost_answer_costs_nothing(void **state)
+{
+    (void)state;
+    struct peer *peer = open_peer();
+    assert_non_null(peer_request(&peers, peer, at_ms(1000)));
+    assert_true(peer_is_up(peer, at_ms(20000)));
+    assert_non_null(peer_request(&peers, peer, at_ms(20000)));
+    assert_false(peer_is_up(peer, at_ms(20001))); /* until it answers */
+    peer_on_answer(peer, MS);
+    assert_true(peer_is_up(peer, at_ms(20002)));
+    close_peer();
+}
+
 static void the_hedge_follows_the_99th_percentile(void **state)
 {
     (void)state;
@@ -163,6 +177,7 @@ int main(void)
         cmocka_unit_test(without_a_link_or_with_a_full_one_it_is_not_up),
         cmocka_unit_test(a_silent_one_is_probed_after_pauses_that_grow),
         cmocka_unit_test(who_answers_nothing_for_a_second_is_silent),
+        cmocka_unit_test(after_a_long_rest_a_lost_answer_costs_nothing),
         cmocka_unit_test(the_hedge_follows_the_99th_percentile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
