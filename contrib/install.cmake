@@ -1,6 +1,7 @@
-# What `cmake --install` puts beside the program: man page, systemd unit, configuration. Included by CMakeLists.txt.
+# What `cmake --install` puts beside the programs: man pages, completion, systemd unit, configuration. Included by
+# CMakeLists.txt.
 #
-# Everything is made when it is installed, so that --prefix and DESTDIR count: the man page is what the program prints,
+# Everything is made when it is installed, so that --prefix and DESTDIR count: the man page is what ringcached prints,
 # the unit names the place of the program. A configuration file that is there already is left as it is.
 install(CODE "set(PROGRAM \"$<TARGET_FILE:ringcached>\")
 set(SOURCE \"${PROJECT_SOURCE_DIR}\")
@@ -17,7 +18,8 @@ if(TOP STREQUAL "/usr")
 endif()
 
 execute_process(COMMAND ${PROGRAM} --print-man OUTPUT_FILE ${BUILD}/ringcached.1 COMMAND_ERROR_IS_FATAL ANY)
-file(INSTALL ${BUILD}/ringcached.1 DESTINATION ${TOP}/${MANDIR}/man1)
+file(INSTALL ${BUILD}/ringcached.1 ${SOURCE}/contrib/ringctl.1 DESTINATION ${TOP}/${MANDIR}/man1)
+file(INSTALL ${SOURCE}/contrib/ringctl.bash DESTINATION ${TOP}/share/bash-completion/completions RENAME ringctl)
 
 file(READ ${SOURCE}/contrib/ringcached.service UNIT)
 string(REPLACE "/usr/bin/ringcached" "${TOP}/${BINDIR}/ringcached" UNIT "${UNIT}")

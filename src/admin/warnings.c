@@ -34,6 +34,10 @@ static void warn_of_bucket(json_t *warnings, const struct ring_view *view, const
     else if (r == owners)
         warn(warnings, "bucket %s: r = n = %u: while a member is away, keys that it owns cannot be read", bucket->name,
              owners);
+    if (w == 1 && owners > 1) /* they read from n - w others first */
+        warn(warnings,
+             "bucket %s: w = 1: while a member is away, add, cas, incr, delete and the like fail for its keys",
+             bucket->name);
     if (r + w <= owners)
         warn(warnings, "bucket %s: r + w <= n (%u + %u <= %u): reads may miss acknowledged writes", bucket->name, r, w,
              owners);

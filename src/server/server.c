@@ -17,7 +17,7 @@
 static int print_licence(void)
 {
     printf("ringcached %s\nSee the file LICENSE of the source. It links libevent (BSD-3-Clause), LMDB (OpenLDAP Public "
-           "License), inih (BSD-3-Clause), libmurmurhash (MIT) and OpenSSL's libcrypto (Apache-2.0).\n",
+           "License), inih (BSD-3-Clause), libmurmurhash (MIT), Jansson (MIT) and OpenSSL's libcrypto (Apache-2.0).\n",
            SERVER_VERSION);
     return EXIT_SUCCESS;
 }

@@ -205,8 +205,10 @@ static void quorums_that_do_not_meet_are_warned_of(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(warnings(f, "bucket default: r + w <= n (1 + 1 <= 2): reads may miss acknowledged writes"), 1);
+    assert_int_equal(warnings(f, "bucket default: w = 1: while a member is away, add, cas, incr, delete"), 1);
     f->buckets.buckets[0].w = 2;
     assert_int_equal(warnings(f, "r + w <= n"), 0);
+    assert_int_equal(warnings(f, "w = 1"), 0);
 }
 
 static void a_ring_of_one_has_no_quorum_to_be_warned_of(void **state)
