@@ -74,6 +74,7 @@ static struct blob *read_record(struct node *node, struct instant now, struct by
     while ((done = store_next_done(node->store, now)) != &op) {
         CHECK(done != NULL);
         queue_push(&node->unsettled, &done->link);
+        node->has_more = true;
     }
     return op.status == STORE_OK ? op.record : NULL;
 }

@@ -125,7 +125,7 @@ static void fail(struct node *node, struct request *request, enum request_failur
 {
     request->status = REQUEST_FAILED;
     request->failure = failure;
-    queue_push(&node->ended, &request->op.link);
+    node_end(node, request);
     counter_increment(&node->counters.forward_failures);
 }
 
@@ -292,7 +292,7 @@ bool forward_on_reply(struct node *node, struct instant now, struct node_link *l
         struct request *request = forward->request;
         end(node, forward);
         forward_take_reply(node, now, request, &reply);
-        queue_push(&node->ended, &request->op.link);
+        node_end(node, request);
     }
     return true;
 }

@@ -64,6 +64,7 @@ void node_inspect(struct node *node, struct instant now, struct inspection *insp
             ask_peer(node, now, inspection, i, hash);
     }
     queue_push(&node->inspections, &inspection->link);
+    node->has_more |= inspection->waiting == 0;
 }
 
 void node_inspect_finish(struct inspection *inspection)
@@ -72,6 +73,12 @@ void node_inspect_finish(struct inspection *inspection)
         blob_release(inspection->replicas[i].record);
         inspection->replicas[i].record = NULL;
     }
+}
+
+static void no_longer_waits(struct node *node, struct inspection *inspection, unsigned place)
+{
+    inspection->waiting &= ~(1U << place);
+    node->has_more |= inspection->waiting == 0;
 }
 
 static struct inspection *find(struct node *node, uint64_t serial)
@@ -111,7 +118,7 @@ void inspect_on_read_reply(struct node *node, const struct message_read_reply *r
     unsigned place = (unsigned)(reply->id & ((1U << REPLICA_BITS) - 1));
     if (inspection == NULL || place >= inspection->replica_count || (inspection->waiting & 1U << place) == 0)
         return;
-    inspection->waiting &= ~(1U << place);
+    no_longer_waits(node, inspection, place);
     take_reply(&inspection->replicas[place], reply);
 }
 
@@ -122,7 +129,7 @@ void inspect_on_stored(struct node *node, struct store_op *op)
         struct inspection_replica *replica = &inspection->replicas[i];
         if (replica->node != node->shared->replica.node)
             continue;
-        inspection->waiting &= ~(1U << i);
+        no_longer_waits(node, inspection, i);
         replica->record = op->record;
         replica->outcome = op->status == STORE_OK       ? INSPECT_ANSWERED
                            : op->status == STORE_ABSENT ? INSPECT_ABSENT
@@ -136,7 +143,7 @@ static void give_up(struct node *node, struct inspection *inspection, uint32_t p
     for (unsigned i = 0; i < inspection->replica_count; i++) {
         uint32_t id = inspection->replicas[i].node;
         if (id == peer || (peer == 0 && id != node->shared->replica.node))
-            inspection->waiting &= ~(1U << i);
+            no_longer_waits(node, inspection, i);
     }
 }
 

@@ -21,6 +21,7 @@ static void reroute(void *host, struct instant now, struct request *request)
     struct node *node = host;
     (void)now;
     queue_push(&node->rerouted, &request->op.link);
+    node->has_more = true;
 }
 
 static void init_parts(struct node *node)
@@ -98,14 +99,6 @@ void node_hear_of_epoch(struct node *node, struct instant now, uint64_t epoch)
     shared->hear_of_epoch(shared->host, epoch);
 }
 
-void node_place(struct node *node, struct request *request)
-{
-    struct bytes key = request_key(request);
-    request->op.hash = hash_of_key(key);
-    request->op.partition = ring_partition(node->view, request->op.hash);
-    request->bucket = bucket_of_key(node_buckets(node->shared), key);
-}
-
 void node_request(struct node *node, struct instant now, struct request *request)
 {
     node_enter(node);
@@ -142,27 +135,6 @@ static void route_anew(struct node *node, struct instant now)
     }
 }
 
-unsigned node_go_on(struct node *node, struct instant now)
-{
-    unsigned ended = on_new_view(node, now);
-    struct queue_node *at;
-    route_anew(node, now);
-    while ((at = queue_pop(&node->ended)) != NULL) {
-        struct request *request = CONTAINER_OF(at, struct request, op.link);
-        request->done(request);
-        ended++;
-    }
-    if (!queue_is_empty(&node->inspections))
-        inspect_end(node);
-    return ended;
-}
-
-static struct store_op *next_ended(struct node *node, struct instant now)
-{
-    struct queue_node *first = queue_pop(&node->unsettled);
-    return first != NULL ? CONTAINER_OF(first, struct store_op, link) : store_next_done(node->store, now);
-}
-
 static void on_own_op(struct node *node, struct store_op *op)
 {
     switch ((enum node_op)op->owner) {
@@ -183,29 +155,48 @@ static void on_own_op(struct node *node, struct store_op *op)
     }
 }
 
-static unsigned settle_ops(struct node *node, struct instant now)
+static inline unsigned on_stored(struct node *node, struct instant now, struct store_op *op)
 {
-    unsigned ended = 0;
-    struct store_op *op;
-    while ((op = next_ended(node, now)) != NULL) {
-        if (op->owner < COORDINATOR_OPS)
-            ended += coordinator_on_stored(&node->coordinator, now, op);
-        else
-            on_own_op(node, op);
+    if (op->owner < COORDINATOR_OPS)
+        return coordinator_on_stored(&node->coordinator, now, op);
+    on_own_op(node, op);
+    return 0;
+}
+
+unsigned node_go_on(struct node *node, struct instant now)
+{
+    struct queue_node *at;
+    if (!node->has_more)
+        return 0;
+    node->has_more = false;
+    unsigned ended = on_new_view(node, now);
+    while ((at = queue_pop(&node->unsettled)) != NULL)
+        ended += on_stored(node, now, CONTAINER_OF(at, struct store_op, link));
+    route_anew(node, now);
+    while ((at = queue_pop(&node->ended)) != NULL) {
+        struct request *request = CONTAINER_OF(at, struct request, op.link);
+        request->done(request);
+        ended++;
     }
-    return ended + coordinator_settle(&node->coordinator, now);
+    inspect_end(node);
+    return ended;
 }
 
 unsigned node_settle(struct node *node, struct instant now)
 {
+    unsigned ended = 0;
+    struct store_op *op;
     node_enter(node);
     node->coordinator.now = now; /* for functions that the store runs again after waiting for space */
-    unsigned ended = settle_ops(node, now);
-    while (node->view_is_new || !queue_is_empty(&node->rerouted)) { /* then requests are started anew */
-        ended += node_go_on(node, now);
-        ended += settle_ops(node, now);
+    for (;;) {
+        while ((op = store_next_done(node->store, now)) != NULL)
+            ended += on_stored(node, now, op);
+        if (!queue_is_empty(&node->coordinator.ended))
+            ended += coordinator_settle(&node->coordinator, now);
+        if (!node->has_more)
+            return ended;
+        ended += node_go_on(node, now); /* and requests may have been started anew */
     }
-    return ended + node_go_on(node, now);
 }
 
 /* What the other end asks, on a link that it has dialled. */

@@ -102,6 +102,7 @@ struct node {
     int self_index;                 /* of this node among the view's members, -1: not one of them */
     bool is_alone;                  /* the only member */
     bool view_is_new;               /* what waits for a newer view has not been told of this one */
+    bool has_more;                  /* something waits in the queues below, or view_is_new */
     unsigned slot;                  /* publish.c */
     uint64_t heard_epoch, heard_ns; /* what was last told to settings.hear_of_epoch, and when */
     struct list links;              /* of struct node_link, newest first (greeting.c) */

@@ -138,6 +138,7 @@ static void use_view(struct node *node, const struct ring_view *view)
     node->self_index = ring_member_index(view, node->shared->replica.node);
     node->is_alone = view->member_count == 1 && node->self_index == 0;
     node->view_is_new = true;
+    node->has_more = true;
 }
 
 void node_change_view(struct node *node)

@@ -2,6 +2,7 @@
 #ifndef NODE_SHARED_H
 #define NODE_SHARED_H
 
+#include "base/hash.h"
 #include "coordinator/token_table.h"
 #include "node/node.h"
 #include "replica/replica.h"
@@ -62,11 +63,24 @@ static inline void node_enter(struct node *node)
 }
 
 /* Sets hash, partition and bucket of a request. */
-void node_place(struct node *node, struct request *request);
+static inline void node_place(struct node *node, struct request *request)
+{
+    struct bytes key = request_key(request);
+    request->op.hash = hash_of_key(key);
+    request->op.partition = ring_partition(node->view, request->op.hash);
+    request->bucket = bucket_of_key(node_buckets(node->shared), key);
+}
 
-/* Ends what can be ended after a call into the coordinator or the links: requests to be routed anew, requests that
- * ended outside the coordinator. Calls request->done; returns how many ended. */
+/* Goes on with what could not be done within an earlier call (node->has_more): requests to be routed anew, requests and
+ * inspections that ended outside the coordinator, a new view. Calls request->done; returns how many ended. */
 unsigned node_go_on(struct node *node, struct instant now);
+
+/* The request has its answer, and not from this node's coordinator. */
+static inline void node_end(struct node *node, struct request *request)
+{
+    queue_push(&node->ended, &request->op.link);
+    node->has_more = true;
+}
 
 /* A message had this epoch. */
 void node_hear_of_epoch(struct node *node, struct instant now, uint64_t epoch);
