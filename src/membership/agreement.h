@@ -27,6 +27,7 @@ struct acceptor {
     size_t value_len;
 };
 
+/* Zero-initialised, an acceptor has promised nothing; so it is after this. */
 void acceptor_free_value(struct acceptor *acceptor);
 /* The decree before is decided: forgets what was accepted for it. */
 void acceptor_move(struct acceptor *acceptor, uint64_t decree);
@@ -83,6 +84,7 @@ struct proposer {
     uint32_t needed; /* votes of those that count, to choose it */
 };
 
+/* Zero-initialised, a proposer is idle; so it is after this. */
 void proposer_close(struct proposer *proposer);
 /* Begins a decree with these acceptors (ids, all different). `round_max`: a round that `self` has promised or used; the
  * ballots will be above it. Follow with proposer_begin. */

@@ -56,7 +56,7 @@ static uint64_t jitter_ns(struct membership *membership, uint64_t ms)
 static void rest(struct membership *membership, struct instant now, uint64_t ms_min)
 {
     struct deciding *deciding = &membership->deciding;
-    uint32_t doublings = deciding->proposer.attempts < 5 ? deciding->proposer.attempts : 5;
+    uint32_t doublings = deciding->proposer.attempts < 6 ? deciding->proposer.attempts : 6;
     deciding->proposer.stage = PROPOSER_RESTING;
     deciding->again_ns = now.mono_ns + ms_min * MS + jitter_ns(membership, (uint64_t)50 << doublings);
 }
@@ -395,18 +395,11 @@ void decide_silent(const struct membership *membership, char *text, size_t room)
 /* A value accepted here whose fate nobody tells: this node finds it out. */
 static void recover(struct membership *membership, struct instant now)
 {
-    struct deciding *deciding = &membership->deciding;
     if (membership->state.table == NULL || !acceptor_is_bound(&membership->state.acceptor)
-        || table_member(membership->state.table, membership->self.id) == NULL) {
-        deciding->recover_ns = 0;
-    } else if (deciding->recover_ns == 0) {
-        deciding->recover_ns =
-            now.mono_ns + (uint64_t)DECIDE_RECOVER_MS * MS + jitter_ns(membership, DECIDE_RECOVER_MS);
-    } else if (now.mono_ns >= deciding->recover_ns && !decide_is_busy(membership)) {
-        deciding->recover_ns = 0;
-        draft_close(&deciding->offer);
-        start(membership, now);
-    }
+        || !decide_is_free(membership, now) || table_member(membership->state.table, membership->self.id) == NULL)
+        return;
+    draft_close(&membership->deciding.offer);
+    start(membership, now);
 }
 
 void decide_tick(struct membership *membership, struct instant now)
@@ -426,24 +419,19 @@ void decide_tick(struct membership *membership, struct instant now)
     push(membership, now);
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 uint64_t decide_wake_at(const struct membership *membership)
 {
     const struct deciding *deciding = &membership->deciding;
     bool is_bound = membership->state.table != NULL && acceptor_is_bound(&membership->state.acceptor);
-    uint64_t recover_ns = is_bound && !decide_is_busy(membership) ? deciding->recover_ns : UINT64_MAX;
+    uint64_t free_ns = is_bound ? deciding->yield_ns : UINT64_MAX;
     switch (deciding->proposer.stage) {
     case PROPOSER_PREPARING:
     case PROPOSER_ACCEPTING:
-        return earlier(recover_ns, deciding->resend_ns);
+        return deciding->resend_ns;
     case PROPOSER_RESTING:
     case PROPOSER_DECIDED:
-        return earlier(recover_ns, deciding->again_ns);
+        return deciding->again_ns;
     default:
-        return recover_ns;
+        return free_ns;
     }
 }

@@ -8,13 +8,19 @@
 
 enum {
     DECIDE_RESEND_MS = 250,
-    DECIDE_RECOVER_MS = 1000, /* an accepted value of unknown fate is looked after then, and some jitter later */
-    DECIDE_LINGER_MS = 500,   /* after enough promises, before passing over what those say that have not answered */
-    DECIDE_STAGE_MS = 3000    /* without enough votes for so long: another ballot */
+    DECIDE_YIELD_MS = 1000, /* and as much again at random: so long a proposer goes first who has this node's vote */
+    DECIDE_LINGER_MS = 500, /* after enough promises, before passing over what those say that have not answered */
+    DECIDE_STAGE_MS = 3000  /* without enough votes for so long: another ballot */
 };
 
 /* A message of message/agreement.h. false: malformed. */
 bool decide_on_message(struct membership *membership, struct instant now, const char *from, const struct frame *frame);
+
+/* May this node begin to propose? Its proposer is idle and no other has its vote of late. */
+static inline bool decide_is_free(const struct membership *membership, struct instant now)
+{
+    return membership->deciding.proposer.stage == PROPOSER_IDLE && now.mono_ns >= membership->deciding.yield_ns;
+}
 
 /* Is the proposer at work? */
 static inline bool decide_is_busy(const struct membership *membership)

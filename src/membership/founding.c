@@ -73,18 +73,30 @@ static void learn(struct membership *membership, struct instant now, const struc
     }
 }
 
+/* A node that has heard all its seeds need not wait for the rest of the time that they have for answering. */
+static void ask_early(struct membership *membership, struct instant now)
+{
+    for (unsigned i = 0; i < membership->founding.count; i++)
+        if (!founders_is_fresh(&membership->founding.seeds[i], now))
+            return;
+    join_tick(membership, now);
+}
+
 bool founding_on_probe(struct membership *membership, struct instant now, const char *from, const struct frame *frame)
 {
     struct message_probe *m = malloc(sizeof *m);
     CHECK_MEMORY(m);
     bool good = message_read_probe(frame->head, m) && strcmp(m->description.member.name, from) == 0;
-    if (good && frame->type == MESSAGE_PROBE) {
+    /* One of the addresses led back to this node: its question is its answer. */
+    bool is_own = good && m->sender.incarnation == membership->incarnation;
+    if (good && frame->type == MESSAGE_PROBE && !is_own) {
         send_probe(membership, m->sender.peer, MESSAGE_PROBE_REPLY, m->target);
     } else if (good) {
         if (membership->state.table == NULL) {
             learn(membership, now, m);
             founders_follow(membership);
             founding_tick(membership, now);
+            ask_early(membership, now);
         }
         wish_on_probe_reply(membership, now, m);
     }
@@ -144,14 +156,17 @@ const char *founding_door(const struct membership *membership, struct instant no
 {
     const struct founding *founding = &membership->founding;
     unsigned turn = (unsigned)(now.mono_ns / ((uint64_t)1000 * MS));
+    const char *door = NULL;
     for (unsigned i = 0; i < founding->count; i++) {
         const struct seed *seed = &founding->seeds[(i + turn) % founding->count];
-        if (seed->is_wanted && founders_is_fresh(seed, now) && seed->about->member_count != 0) {
-            *cluster = seed->about->settings.cluster;
-            return seed->address;
-        }
+        if (!founders_is_fresh(seed, now) || seed->about->member_count == 0)
+            continue;
+        if (door != NULL && seed->about->settings.cluster != *cluster)
+            return NULL;
+        *cluster = seed->about->settings.cluster;
+        door = door == NULL ? seed->address : door;
     }
-    return NULL;
+    return door;
 }
 
 static uint64_t draw_id(struct membership *membership)
@@ -188,7 +203,7 @@ bool founding_alone(struct membership *membership, struct instant now)
 static void propose(struct membership *membership, struct instant now)
 {
     struct founding *founding = &membership->founding;
-    if (decide_is_busy(membership)) {
+    if (!decide_is_free(membership, now)) {
         founding->propose_ns = 0;
         return;
     }

@@ -29,7 +29,8 @@ void founding_probe(struct membership *membership, const char *address);
 bool founding_agrees_to(const struct membership *membership, const struct value *value);
 /* Where a founder is reached; NULL when nobody knows. */
 const char *founding_address_of(const struct membership *membership, uint32_t id);
-/* A seed that answers and is in a ring; the seeds take turns. NULL: none. *cluster is its ring's. */
+/* A seed that answers and is in a ring; the seeds take turns. NULL: there is none, or they are in different rings.
+ * *cluster is its ring's. */
 const char *founding_door(const struct membership *membership, struct instant now, uint64_t *cluster);
 
 /* Founds a ring of this node alone. false: its state could not be saved. */

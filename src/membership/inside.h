@@ -68,7 +68,7 @@ struct deciding {
     bool offers_alone;  /* the offer needs an empty ring */
     uint64_t stage_ns;  /* since when the proposer is in its stage */
     uint64_t resend_ns, again_ns;
-    uint64_t recover_ns; /* when an accepted value whose fate is unknown is looked after; 0: there is none */
+    uint64_t yield_ns;   /* until then another proposer, to whom this node has given its vote, goes first */
     bool is_bound_alone; /* what the acceptor has accepted needs an empty ring */
 };
 

@@ -91,6 +91,7 @@ bool membership_receive(struct membership *membership, struct instant now, const
 void membership_tick(struct membership *membership, struct instant now);
 uint64_t membership_wake_at(const struct membership *membership); /* monotonic nanoseconds */
 
+/* How far this node has come. */
 enum membership_phase membership_phase(const struct membership *membership);
 
 /* An operator's wish: take in the node at this peer address. The outcome comes later, through `done`, once. `text` is

@@ -64,7 +64,7 @@ static enum vote_refusal promise(struct membership *membership, const struct mes
     return acceptor_promise(&membership->state.acceptor, m->ballot) ? VOTE_GIVEN : VOTE_LOWER_BALLOT;
 }
 
-static enum vote_refusal accept(struct membership *membership, struct instant now, const struct message_agreement *m)
+static enum vote_refusal accept(struct membership *membership, const struct message_agreement *m)
 {
     struct acceptor *acceptor = &membership->state.acceptor;
     bool alone;
@@ -76,12 +76,19 @@ static enum vote_refusal accept(struct membership *membership, struct instant no
     bool accepted = acceptor_accept(acceptor, m->ballot, m->value);
     CHECK(accepted);
     membership->deciding.is_bound_alone = alone;
-    /* Whoever proposed it is at work: no need to look after it yet. */
-    membership->deciding.recover_ns =
-        membership->state.table == NULL
-            ? 0
-            : now.mono_ns + (uint64_t)DECIDE_RECOVER_MS * MS + prng_below(&membership->prng, (uint64_t)1000 * MS);
     return VOTE_GIVEN;
+}
+
+/* Whoever has this node's vote is at work: this node lets it. Without that, several proposers would outvote each other
+ * for long where messages are slow. */
+static void yield(struct membership *membership, struct instant now)
+{
+    uint64_t until_ns =
+        now.mono_ns + (uint64_t)DECIDE_YIELD_MS * MS + prng_below(&membership->prng, (uint64_t)DECIDE_YIELD_MS * MS);
+    struct deciding *deciding = &membership->deciding;
+    deciding->yield_ns = until_ns;
+    if (deciding->proposer.stage == PROPOSER_RESTING && deciding->again_ns < until_ns)
+        deciding->again_ns = until_ns;
 }
 
 bool vote_answer(struct membership *membership, struct instant now, const char *from, uint8_t type,
@@ -93,8 +100,10 @@ bool vote_answer(struct membership *membership, struct instant now, const char *
     enum vote_refusal refusal = VOTE_OTHER_EPOCH;
     if (m->decree == epoch_of(membership) + 1) {
         acceptor->decree = m->decree;
-        refusal = type == MESSAGE_PREPARE ? promise(membership, m) : accept(membership, now, m);
+        refusal = type == MESSAGE_PREPARE ? promise(membership, m) : accept(membership, m);
     }
+    if (refusal == VOTE_GIVEN && m->ballot.node != membership->self.id)
+        yield(membership, now);
     bool kept = refusal != VOTE_GIVEN || say_keep(membership);
     say_hold(membership);
     *answer = (struct message_agreement){.sender = say_sender(membership),

@@ -282,7 +282,7 @@ static void send(struct membership *membership, struct instant now, struct wish 
 static void propose(struct membership *membership, struct instant now)
 {
     struct wish *wish = wish_ready(membership);
-    if (wish == NULL || decide_is_busy(membership) || membership->settling.until_ns != 0)
+    if (wish == NULL || !decide_is_free(membership, now) || membership->settling.until_ns != 0)
         return;
     /* The table may have changed since the node asked. */
     struct value *value = wish->value;
@@ -319,8 +319,13 @@ uint64_t wish_wake_at(const struct membership *membership)
         if (wish->stage == WISH_NONE)
             continue;
         at = wish->deadline_ns < at ? wish->deadline_ns : at;
-        if (wish->stage != WISH_READY && wish->send_ns < at)
-            at = wish->send_ns;
+        /* A wish that is ready waits for its turn; what ends the waiting without a message is the other's precedence.
+         */
+        bool waits = decide_is_busy(membership) || membership->settling.until_ns != 0;
+        uint64_t due_ns = wish->stage != WISH_READY ? wish->send_ns
+                          : waits                   ? UINT64_MAX
+                                                    : membership->deciding.yield_ns;
+        at = due_ns < at ? due_ns : at;
     }
     return at;
 }

@@ -7,23 +7,6 @@
 
 #include <cmocka.h>
 
-static void world_fails(const struct world *world)
-{
-    print_message("seed %llu\n", (unsigned long long)world->seed);
-    for (unsigned i = 0; i < world->count; i++)
-        if (world->nodes[i].membership != NULL)
-            print_message("  n%u waits for: %s; reported: %s\n", i, membership_waits_for(world->nodes[i].membership),
-                          world->nodes[i].report);
-}
-
-#define WORLD_ASSERT(world, claim)                                                                                     \
-    do {                                                                                                               \
-        if (!(claim)) {                                                                                                \
-            world_fails(world);                                                                                        \
-            fail_msg("%s", #claim);                                                                                    \
-        }                                                                                                              \
-    } while (0)
-
 static void node_without_seeds_founds_a_ring_of_its_own_in_its_first_tick(void **state)
 {
     (void)state;
@@ -58,11 +41,348 @@ static void three_founders_found_one_ring(void **state)
     }
 }
 
+static void founders_start_in_any_order_over_a_network_that_loses_half(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 1000; seed++) {
+        struct world world;
+        world_init(&world, seed, 3 + (unsigned)(seed % 3));
+        world.loss = 500;
+        world.twice = 300;
+        world.delay_ms_max = 400;
+        for (unsigned i = 0; i < world.count; i++)
+            world_seeds(&world, i, (const int[]){0, 1, 2, -1});
+        for (unsigned i = 0; i < world.count; i++)
+            WORLD_ASSERT(&world, world_start(&world, i));
+        world_run(&world, 5000, NULL);
+        world.loss = world.twice = 0;
+        WORLD_ASSERT(&world, world_run(&world, 60000, world_is_one_ring));
+        WORLD_ASSERT(&world, world_rings(&world) == 1 && !world.two_tables);
+        world_close(&world);
+    }
+}
+
+/* Every founder crashes and comes back at random moments. */
+static void crash_in_the_middle_of_founding_is_finished_by_the_others(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 2000; seed++) {
+        struct world world;
+        world_init(&world, seed, 3);
+        world.loss = (unsigned)(seed % 4) * 100;
+        world.delay_ms_max = 20;
+        for (unsigned i = 0; i < 3; i++) {
+            world_seeds(&world, i, (const int[]){0, 1, 2, -1});
+            WORLD_ASSERT(&world, world_start(&world, i));
+        }
+        for (unsigned i = 0; i < 12; i++) {
+            world_run(&world, prng_below(&world.prng, 120), NULL);
+            unsigned n = (unsigned)prng_below(&world.prng, 3);
+            if (world.nodes[n].membership != NULL)
+                world_crash(&world, n);
+            else
+                WORLD_ASSERT(&world, world_start(&world, n));
+        }
+        world.loss = 0;
+        for (unsigned i = 0; i < 3; i++)
+            if (world.nodes[i].membership == NULL)
+                WORLD_ASSERT(&world, world_start(&world, i));
+        WORLD_ASSERT(&world, world_run(&world, 30000, world_is_one_ring));
+        WORLD_ASSERT(&world, world_rings(&world) == 1 && !world.two_tables);
+        world_close(&world);
+    }
+}
+
+static void ring_of_three(struct world *world, uint64_t seed)
+{
+    world_init(world, seed, 3);
+    for (unsigned i = 0; i < 3; i++) {
+        world_seeds(world, i, (const int[]){0, 1, 2, -1});
+        WORLD_ASSERT(world, world_start(world, i));
+    }
+    WORLD_ASSERT(world, world_run(world, 10000, world_is_one_ring));
+}
+
+static void wiped_seed_that_is_cut_off_does_not_found(void **state)
+{
+    (void)state;
+    struct world world;
+    ring_of_three(&world, 5);
+    world_wipe(&world, 1);
+    world.nodes[1].is_cut_off = true;
+    WORLD_ASSERT(&world, world_start(&world, 1));
+    world_run(&world, 600000, NULL);
+    WORLD_ASSERT(&world, world_rings(&world) == 1);
+    assert_int_equal(membership_phase(world.nodes[1].membership), MEMBERSHIP_FOUNDING);
+    assert_string_equal(membership_waits_for(world.nodes[1].membership), "the seeds n0:1, n2:1 do not answer");
+    world_close(&world);
+}
+
+static void two_wiped_seeds_without_the_third_do_not_found(void **state)
+{
+    (void)state;
+    struct world world;
+    ring_of_three(&world, 6);
+    world.nodes[2].is_cut_off = true;
+    for (unsigned i = 0; i < 2; i++) {
+        world_wipe(&world, i);
+        WORLD_ASSERT(&world, world_start(&world, i));
+    }
+    world_run(&world, 60000, NULL);
+    WORLD_ASSERT(&world, world_rings(&world) == 1);
+    assert_string_equal(membership_waits_for(world.nodes[0].membership), "the seed n2:1 does not answer");
+    world_close(&world);
+}
+
+/* The ring is empty, so the node may come back without its data. Its old votes are not missed: all others agree. */
+static void wiped_member_of_an_empty_ring_returns(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct world world;
+        ring_of_three(&world, seed);
+        world.delay_ms_max = 30;
+        world.loss = 100;
+        world_wipe(&world, 1);
+        WORLD_ASSERT(&world, world_start(&world, 1));
+        WORLD_ASSERT(&world, world_run(&world, 40000, world_is_one_ring));
+        WORLD_ASSERT(&world, world_rings(&world) == 1 && !world.two_tables);
+        WORLD_ASSERT(&world, world.nodes[1].epoch == 2);
+        world_close(&world);
+    }
+}
+
+static void wiped_member_of_a_ring_with_data_waits_and_says_why(void **state)
+{
+    (void)state;
+    struct world world;
+    ring_of_three(&world, 7);
+    world.nodes[0].has_data = true;
+    world_wipe(&world, 1);
+    WORLD_ASSERT(&world, world_start(&world, 1));
+    world_run(&world, 30000, NULL);
+    assert_null(membership_view(world.nodes[1].membership));
+    assert_string_equal(membership_waits_for(world.nodes[1].membership),
+                        "the ring has not taken it in: this ring has data; moving data is not offered by this release");
+    WORLD_ASSERT(&world, !world.nodes[0].holds && !world.nodes[2].holds);
+    world_close(&world);
+}
+
+static void member_serves_at_once_when_it_returns(void **state)
+{
+    (void)state;
+    struct world world;
+    ring_of_three(&world, 8);
+    world_crash(&world, 2);
+    world.nodes[2].is_cut_off = true;
+    WORLD_ASSERT(&world, world_start(&world, 2));
+    membership_tick(world.nodes[2].membership, world_now(&world));
+    assert_int_equal(membership_phase(world.nodes[2].membership), MEMBERSHIP_MEMBER);
+    assert_int_equal(world.nodes[2].epoch, 1);
+    assert_int_equal(world.nodes[2].buckets.count, 1);
+    world_close(&world);
+}
+
+static void seed_lists_are_followed_to_their_end(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, 9, 4);
+    world_seeds(&world, 0, (const int[]){0, 1, -1});
+    world_seeds(&world, 1, (const int[]){2, -1});
+    world_seeds(&world, 2, (const int[]){0, -1});
+    world_seeds(&world, 3, (const int[]){1, -1});
+    for (unsigned i = 0; i < 3; i += 2)
+        assert_true(world_start(&world, i));
+    assert_true(world_start(&world, 3));
+    world_run(&world, 10000, NULL);
+    assert_int_equal(world_rings(&world), 0);
+    assert_string_equal(membership_waits_for(world.nodes[0].membership), "the seed n1:1 does not answer");
+    assert_true(world_start(&world, 1));
+    WORLD_ASSERT(&world, world_run(&world, 20000, world_is_one_ring));
+    /* n3 is named by nobody: it has joined, the others have founded. */
+    assert_int_equal(world.nodes[3].epoch, 2);
+    assert_int_equal(world_rings(&world), 1);
+    world_close(&world);
+}
+
+static void node_whose_only_seed_is_itself_founds_alone(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, 10, 1);
+    world_seeds(&world, 0, (const int[]){0, -1});
+    assert_true(world_start(&world, 0));
+    WORLD_ASSERT(&world, world_run(&world, 2000, world_is_one_ring));
+    world_close(&world);
+}
+
+/* "localhost" and "127.0.0.1" are two addresses of one node: answers tell its name. */
+static void node_recognises_itself_behind_another_address(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, 11, 2);
+    for (unsigned i = 0; i < 2; i++)
+        world_seeds(&world, i, (const int[]){0, 1, -1});
+    world.nodes[0].settings.seeds[0] = "alias-of-n0:1";
+    world.alias = "alias-of-n0:1";
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(world_start(&world, i));
+    WORLD_ASSERT(&world, world_run(&world, 5000, world_is_one_ring));
+    assert_int_equal(membership_view(world.nodes[0].membership)->member_count, 2);
+    world_close(&world);
+}
+
+static void founders_of_different_settings_are_refused_with_both_values(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, 12, 2);
+    for (unsigned i = 0; i < 2; i++)
+        world_seeds(&world, i, (const int[]){0, 1, -1});
+    world.nodes[1].settings.ring.partition_count = 64;
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(world_start(&world, i));
+    world_run(&world, 10000, NULL);
+    assert_int_equal(world_rings(&world), 0);
+    assert_string_equal(membership_waits_for(world.nodes[0].membership),
+                        "the founders want different rings: n0 has partitions 16, strategy 3, copies 3, tokens 64; n1 "
+                        "has 64, 3, 3, 64");
+    world_close(&world);
+}
+
+static void founder_with_data_is_named(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, 13, 2);
+    for (unsigned i = 0; i < 2; i++)
+        world_seeds(&world, i, (const int[]){0, 1, -1});
+    world.nodes[1].has_data = true;
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(world_start(&world, i));
+    world_run(&world, 10000, NULL);
+    assert_int_equal(world_rings(&world), 0);
+    assert_string_equal(membership_waits_for(world.nodes[0].membership),
+                        "the seed n1:1 has data but is in no ring: nodes with data cannot found one");
+    assert_int_equal(world.nodes[0].worst, MEMBERSHIP_ERROR);
+    world_close(&world);
+}
+
+static void two_nodes_of_one_name_are_refused(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, 14, 3);
+    for (unsigned i = 0; i < 3; i++)
+        world_seeds(&world, i, (const int[]){0, 1, 2, -1});
+    world.nodes[2].settings.self.id = world.nodes[1].settings.self.id;
+    strcpy(world.nodes[2].settings.self.name, "n1");
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(world_start(&world, i));
+    world_run(&world, 10000, NULL);
+    assert_int_equal(world_rings(&world), 0);
+    assert_string_equal(membership_waits_for(world.nodes[0].membership),
+                        "the nodes at n1:1 and n2:1 have the same name: names must differ");
+    world_close(&world);
+}
+
+static void buckets_of_the_proposer_become_the_rings(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, 15, 3);
+    struct bucket cart = bucket_default("cart");
+    memcpy(cart.prefix, "cart:", 5);
+    cart.prefix_len = 5;
+    for (unsigned i = 0; i < 3; i++) {
+        world_seeds(&world, i, (const int[]){0, 1, 2, -1});
+        assert_null(bucket_table_put(&world.nodes[i].settings.buckets, &cart));
+        assert_true(world_start(&world, i));
+    }
+    WORLD_ASSERT(&world, world_run(&world, 10000, world_is_one_ring));
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(bucket_table_equal(&world.nodes[i].buckets, &world.nodes[0].settings.buckets));
+    world_close(&world);
+}
+
+/* Not even the promise of a directory that was lost: a founder whose disk fails says nothing at all. */
+static void node_that_cannot_save_takes_no_part(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, 16, 3);
+    world.nodes[0].disk_fails = true;
+    for (unsigned i = 0; i < 3; i++) {
+        world_seeds(&world, i, (const int[]){0, 1, 2, -1});
+        assert_true(world_start(&world, i));
+    }
+    world_run(&world, 10000, NULL);
+    assert_int_equal(world_rings(&world), 0);
+    assert_string_equal(membership_waits_for(world.nodes[1].membership), "the seed n0:1 does not answer");
+    world.nodes[0].disk_fails = false;
+    WORLD_ASSERT(&world, world_run(&world, 10000, world_is_one_ring));
+    world_close(&world);
+}
+
+static void node_with_data_does_not_join(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, 17, 2);
+    world_seeds(&world, 1, (const int[]){0, -1});
+    world.nodes[1].has_data = true;
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(world_start(&world, i));
+    world_run(&world, 10000, NULL);
+    assert_string_equal(
+        membership_waits_for(world.nodes[1].membership),
+        "it has data of its own and belongs to no ring, but the seed n0:1 is in a ring; only a node with "
+        "an empty data directory can join it");
+    assert_int_equal(world.nodes[0].epoch, 1);
+    world_close(&world);
+}
+
+static void seeds_of_two_rings_are_refused(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, 18, 3);
+    world_seeds(&world, 2, (const int[]){0, 1, -1});
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(world_start(&world, i));
+    world_run(&world, 10000, NULL);
+    /* It may have asked the first ring that answered before it knew of the second. */
+    if (membership_view(world.nodes[2].membership) == NULL)
+        assert_string_equal(membership_waits_for(world.nodes[2].membership),
+                            "the seeds n0:1 and n1:1 belong to different rings: name only those of one ring");
+    assert_int_equal(world_rings(&world), 2);
+    world_close(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(node_without_seeds_founds_a_ring_of_its_own_in_its_first_tick),
         cmocka_unit_test(three_founders_found_one_ring),
+        cmocka_unit_test(founders_start_in_any_order_over_a_network_that_loses_half),
+        cmocka_unit_test(crash_in_the_middle_of_founding_is_finished_by_the_others),
+        cmocka_unit_test(wiped_seed_that_is_cut_off_does_not_found),
+        cmocka_unit_test(two_wiped_seeds_without_the_third_do_not_found),
+        cmocka_unit_test(wiped_member_of_an_empty_ring_returns),
+        cmocka_unit_test(wiped_member_of_a_ring_with_data_waits_and_says_why),
+        cmocka_unit_test(member_serves_at_once_when_it_returns),
+        cmocka_unit_test(seed_lists_are_followed_to_their_end),
+        cmocka_unit_test(node_whose_only_seed_is_itself_founds_alone),
+        cmocka_unit_test(node_recognises_itself_behind_another_address),
+        cmocka_unit_test(founders_of_different_settings_are_refused_with_both_values),
+        cmocka_unit_test(founder_with_data_is_named),
+        cmocka_unit_test(two_nodes_of_one_name_are_refused),
+        cmocka_unit_test(buckets_of_the_proposer_become_the_rings),
+        cmocka_unit_test(node_that_cannot_save_takes_no_part),
+        cmocka_unit_test(node_with_data_does_not_join),
+        cmocka_unit_test(seeds_of_two_rings_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

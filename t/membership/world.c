@@ -1,6 +1,7 @@
 #include "membership/world.h"
 
 #include "base/check.h"
+#include "message/gossip.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,29 +10,33 @@ enum { SPINS_MAX = 100 };
 
 struct instant world_now(const struct world *world)
 {
-    return (struct instant){.mono_ns = world->now_ns, .wall_ms = 1700000000000u + world->now_ns / WORLD_MS};
+    return (struct instant){.mono_ns = world->now_ns,
+                            .wall_ms = 1700000000000u - world->wall_back_ms + world->now_ns / WORLD_MS};
+}
+
+void world_add(struct world *world, unsigned node)
+{
+    struct world_node *at = &world->nodes[node];
+    struct ring_member *self = &at->settings.self;
+    *at = (struct world_node){.world = world, .number = node};
+    snprintf(at->address, sizeof at->address, "n%u:1", node);
+    snprintf(self->name, sizeof self->name, "n%u", node);
+    snprintf(self->peer, sizeof self->peer, "n%u:1", node);
+    snprintf(self->client, sizeof self->client, "n%u:2", node);
+    self->id = ring_node_id(self->name);
+    self->weight = RING_WEIGHT_ONE;
+    at->settings.ring = (struct ring_settings){
+        .partition_count = 16, .strategy = RING_CLAIMED_PARTITIONS, .copies = 3, .tokens = RING_TOKENS_DEFAULT};
+    at->settings.version = "1";
+    bucket_table_init(&at->settings.buckets);
 }
 
 void world_init(struct world *world, uint64_t seed, unsigned count)
 {
     *world = (struct world){.seed = seed, .count = count, .now_ns = WORLD_MS};
     prng_init(&world->prng, seed);
-    for (unsigned i = 0; i < count; i++) {
-        struct world_node *node = &world->nodes[i];
-        struct ring_member *self = &node->settings.self;
-        node->world = world;
-        node->number = i;
-        snprintf(node->address, sizeof node->address, "n%u:1", i);
-        snprintf(self->name, sizeof self->name, "n%u", i);
-        snprintf(self->peer, sizeof self->peer, "n%u:1", i);
-        snprintf(self->client, sizeof self->client, "n%u:2", i);
-        self->id = ring_node_id(self->name);
-        self->weight = RING_WEIGHT_ONE;
-        node->settings.ring = (struct ring_settings){
-            .partition_count = 16, .strategy = RING_CLAIMED_PARTITIONS, .copies = 3, .tokens = RING_TOKENS_DEFAULT};
-        node->settings.version = "1";
-        bucket_table_init(&node->settings.buckets);
-    }
+    for (unsigned i = 0; i < count; i++)
+        world_add(world, i);
 }
 
 static void drop_messages(struct world *world)
@@ -84,13 +89,14 @@ static void on_send(void *host, const char *address, uint8_t type, struct bytes 
     struct world *world = node->world;
     world->sent++;
     world->sent_bytes += head.len;
-    if (type == 80) { /* MESSAGE_DIGEST */
+    if (type == MESSAGE_DIGEST) {
         world->digests++;
         if (head.len > world->digest_bytes_max)
             world->digest_bytes_max = head.len;
     }
     for (unsigned i = 0; i < world->count; i++) {
-        if (strcmp(world->nodes[i].address, address) != 0)
+        bool is_alias = i == 0 && world->alias != NULL && strcmp(world->alias, address) == 0;
+        if (strcmp(world->nodes[i].address, address) != 0 && !is_alias)
             continue;
         if (prng_below(&world->prng, 1000) >= world->loss)
             enqueue(world, node->number, i, type, head);
@@ -114,13 +120,33 @@ static bool on_save(void *host, struct bytes state)
     return true;
 }
 
+/* A table with a member more than the one before comes into force somewhere. */
+static void check_growth(struct world *world, const struct world_node *publisher, const struct ring_view *view)
+{
+    for (unsigned i = 0; i < world->table_count; i++) {
+        const struct world_table *table = &world->tables[i];
+        if (table->cluster == view->settings.cluster && table->epoch + 1 == view->epoch
+            && table->member_count >= view->member_count)
+            return;
+    }
+    for (unsigned i = 0; view->epoch > 1 && i < world->count; i++) {
+        const struct world_node *node = &world->nodes[i];
+        if (node == publisher || node->cluster != view->settings.cluster || node->epoch >= view->epoch)
+            continue;
+        world->unheld = world->unheld || (node->membership != NULL && node->life_epoch != 0 && !node->holds);
+        world->grown_over = world->grown_over || (node->has_data && node->data_epoch < view->epoch);
+    }
+}
+
 static void on_publish(void *host, struct ring_view *view)
 {
     struct world_node *node = host;
     struct world *world = node->world;
     uint64_t cluster = view->settings.cluster, fingerprint = ring_fingerprint(view);
     CHECK(cluster != 0);
-    CHECK(cluster != node->cluster || view->epoch >= node->epoch);
+    CHECK(view->epoch >= node->life_epoch); /* the host takes no older one */
+    node->life_epoch = view->epoch;
+    check_growth(world, node, view);
     node->cluster = cluster;
     node->epoch = view->epoch;
     node->publications++;
@@ -134,8 +160,8 @@ static void on_publish(void *host, struct ring_view *view)
     }
     if (!known) {
         CHECK(world->table_count < WORLD_TABLES_MAX);
-        world->tables[world->table_count++] =
-            (struct world_table){.cluster = cluster, .epoch = view->epoch, .fingerprint = fingerprint};
+        world->tables[world->table_count++] = (struct world_table){
+            .cluster = cluster, .epoch = view->epoch, .fingerprint = fingerprint, .member_count = view->member_count};
     }
     ring_view_free(view);
 }
@@ -207,7 +233,7 @@ bool world_start(struct world *world, unsigned node)
     at->settings.incarnation = prng_next(&world->prng);
     at->settings.seed = prng_next(&world->prng);
     at->holds = false;
-    at->cluster = at->epoch = 0;
+    at->life_epoch = 0;
     at->membership = membership_new(&at->settings, &ports, bytes_of(at->saved, at->saved_len), at->report);
     return at->membership != NULL;
 }
@@ -226,6 +252,7 @@ void world_wipe(struct world *world, unsigned node)
     at->saved = NULL;
     at->saved_len = 0;
     at->has_data = false;
+    at->cluster = at->epoch = 0;
 }
 
 static void deliver(struct world *world, size_t index)
@@ -287,6 +314,37 @@ bool world_run(struct world *world, uint64_t ms, bool (*until)(struct world *wor
     return until != NULL && until(world);
 }
 
+void world_write(struct world *world, unsigned node)
+{
+    struct world_node *at = &world->nodes[node];
+    if (at->membership == NULL || at->holds || membership_view(at->membership) == NULL)
+        return;
+    if (!at->has_data)
+        at->data_epoch = at->epoch;
+    at->has_data = true;
+    at->records = 1;
+}
+
+static void on_joined(void *owner, bool good, const char *text)
+{
+    struct world *world = owner;
+    if (good)
+        world->joins_good++;
+    else
+        world->joins_bad++;
+    snprintf(world->told, sizeof world->told, "%s", text);
+}
+
+void world_invite(struct world *world, unsigned node, const char *address)
+{
+    membership_join(world->nodes[node].membership, world_now(world), address, on_joined, world);
+}
+
+bool world_is_sound(const struct world *world)
+{
+    return !world->two_tables && !world->unheld && !world->grown_over;
+}
+
 bool world_is_one_ring(struct world *world)
 {
     uint64_t fingerprint = 0;
@@ -312,4 +370,19 @@ unsigned world_rings(const struct world *world)
         count += !seen;
     }
     return count;
+}
+
+void world_tell(const struct world *world)
+{
+    printf("seed %llu, %u rings%s%s%s\n", (unsigned long long)world->seed, world_rings(world),
+           world->two_tables ? ", two tables of one epoch" : "", world->unheld ? ", writes not held" : "",
+           world->grown_over ? ", grown over data" : "");
+    for (unsigned i = 0; i < world->count; i++) {
+        const struct world_node *node = &world->nodes[i];
+        if (node->membership == NULL)
+            printf("  n%u is down\n", i);
+        else
+            printf("  n%u: epoch %llu, holds %d, waits for: %s; reported: %s\n", i, (unsigned long long)node->epoch,
+                   node->holds, membership_waits_for(node->membership), node->report);
+    }
 }

@@ -26,9 +26,11 @@ struct world_node {
     bool disk_lies;  /* says that it saves, and does not: an acceptor that forgets */
     bool disk_fails; /* says that it does not save */
     bool has_data;
-    bool is_cut_off; /* hears and reaches nobody */
+    uint64_t data_epoch; /* of the table under which the first of it was written */
+    bool is_cut_off;     /* hears and reaches nobody */
     bool holds;
-    uint64_t cluster, epoch; /* of what was published last, in this life */
+    uint64_t cluster, epoch; /* of what was published last */
+    uint64_t life_epoch;     /* the same, of this process */
     unsigned publications;
     struct bucket_table buckets;
     struct flush_registers flush;
@@ -49,28 +51,38 @@ struct world_message {
 
 struct world_table {
     uint64_t cluster, epoch, fingerprint;
+    uint32_t member_count;
 };
 
 struct world {
     struct prng prng;
     uint64_t seed;
     uint64_t now_ns;
+    uint64_t wall_back_ms; /* how far the wall clocks have been set back */
     unsigned count;
     struct world_node nodes[WORLD_NODES_MAX];
     struct world_message *messages;
     size_t message_count, message_room;
     /* Rates of 1000. */
+    const char *alias; /* a second address of node 0, or NULL */
     unsigned loss, twice;
     uint64_t delay_ms_max;
     struct world_table tables[WORLD_TABLES_MAX];
     unsigned table_count;
-    bool two_tables; /* of one epoch of one ring: must never happen */
+    /* What must never happen. */
+    bool two_tables; /* of one epoch of one ring */
+    bool unheld;     /* a ring grows while a member that does not know it yet may write */
+    bool grown_over; /* a ring grows although something was written under an earlier table */
+    unsigned joins_good, joins_bad;
+    char told[400];
     uint64_t sent, sent_bytes, digests, digest_bytes_max;
 };
 
 /* Nodes n0, n1, ... at addresses n0:1, n1:1, ..., all down, with no seeds. */
 void world_init(struct world *world, uint64_t seed, unsigned count);
 void world_close(struct world *world);
+/* One more, whose number is world->count - 1. */
+void world_add(struct world *world, unsigned node);
 
 /* `seeds`: numbers of nodes, ended by -1. */
 void world_seeds(struct world *world, unsigned node, const int *seeds);
@@ -83,10 +95,28 @@ void world_wipe(struct world *world, unsigned node);
 /* Runs for so long, or until `until` says true (may be NULL). Returns whether it did. */
 bool world_run(struct world *world, uint64_t ms, bool (*until)(struct world *world));
 
+/* A client writes at this node, if it serves and does not hold writes. */
+void world_write(struct world *world, unsigned node);
+/* An administrator at `node` invites another; the outcome is counted, its text kept in world->told. */
+void world_invite(struct world *world, unsigned node, const char *address);
+
+/* Has anything happened that must never happen? */
+bool world_is_sound(const struct world *world);
 /* Are all nodes members of one ring with equal tables? */
 bool world_is_one_ring(struct world *world);
 /* Rings that were ever published. */
 unsigned world_rings(const struct world *world);
 struct instant world_now(const struct world *world);
+
+/* Prints the seed and what each node waits for. */
+void world_tell(const struct world *world);
+
+#define WORLD_ASSERT(world, claim)                                                                                     \
+    do {                                                                                                               \
+        if (!(claim)) {                                                                                                \
+            world_tell(world);                                                                                         \
+            fail_msg("%s", #claim);                                                                                    \
+        }                                                                                                              \
+    } while (0)
 
 #endif
