@@ -165,22 +165,23 @@ static void a_new_address_moves_nothing(void **state)
     ring_view_free(after);
 }
 
-static void weights_share_the_copies_out(void **state)
+static void weights_share_the_copies_out_by_largest_remainder(void **state)
 {
     (void)state;
     struct ring_settings settings = settings_of(1024, 3);
     equal_members(members, 8);
-    /* 1 + 2 + 3 + 2 x 4 + 0.5 x 3 = 15.5 of 3072: 198.19, 396.39, 594.58, 792.77, 99.10. */
+    /* Of 15.5 altogether, 3072 copies: exactly 198.19, 396.39, 594.58, 792.77 twice, 99.10 three times. The floors add
+     * up to 3069; the other three go to .77, .77 and .58. */
     const uint32_t weights[8] = {1000, 2000, 3000, 4000, 4000, 500, 500, 500};
-    const uint32_t floors[8] = {198, 396, 594, 792, 792, 99, 99, 99};
+    const uint32_t quotas[8] = {198, 396, 595, 793, 793, 99, 99, 99};
     for (unsigned i = 0; i < 8; i++)
         members[i].weight = weights[i];
     struct ring_view *view = ring_view_new(&settings, members, 8);
     count_owned(view, owned, first);
     for (unsigned i = 0; i < 8; i++) {
         int at = ring_member_index(view, members[i].id);
-        assert_in_range(owned[at], floors[i], floors[i] + 1);
-        assert_in_range(first[at], owned[at] / 3, owned[at] / 3 + 1);
+        assert_int_equal(owned[at], quotas[i]);
+        assert_in_range(first[at], owned[at] / 3, (owned[at] + 2) / 3);
     }
     ring_view_free(view);
 }
@@ -277,6 +278,25 @@ static void stand_ins_come_from_racks_without_an_owner_first(void **state)
     struct ring_view *view = ring_view_new(&settings, members, 20);
     for (uint32_t partition = 0; partition < 256; partition++)
         assert_int_equal(different_racks(view->members, ring_preference_list(view, (uint16_t)partition), 5), 5);
+    ring_view_free(view);
+}
+
+/* Six data centres of two racks: all owners and the first three stand-ins are in different data centres, and the other
+ * racks come next. */
+static void stand_ins_come_from_data_centres_without_an_owner_before(void **state)
+{
+    (void)state;
+    struct ring_settings settings = settings_of(256, 3);
+    for (unsigned i = 0; i < 24; i++) {
+        char datacenter[8] = {'d', (char)('0' + i % 6), 0};
+        members[i] = member_of(i, i % 12 < 6 ? "r0" : "r1", datacenter);
+    }
+    struct ring_view *view = ring_view_new(&settings, members, 24);
+    for (uint32_t partition = 0; partition < 256; partition++) {
+        const uint16_t *list = ring_preference_list(view, (uint16_t)partition);
+        assert_int_equal(different_datacenters(view->members, list, 6), 6);
+        assert_int_equal(different_racks(view->members, list, 12), 12);
+    }
     ring_view_free(view);
 }
 
@@ -425,13 +445,14 @@ int main(void)
         cmocka_unit_test(a_leave_moves_at_most_5_in_4_of_what_the_leaver_had),
         cmocka_unit_test(a_join_hardly_changes_the_order_of_owners),
         cmocka_unit_test(a_new_address_moves_nothing),
-        cmocka_unit_test(weights_share_the_copies_out),
+        cmocka_unit_test(weights_share_the_copies_out_by_largest_remainder),
         cmocka_unit_test(no_weight_makes_a_node_own_more_than_all_partitions),
         cmocka_unit_test(racks_go_before_balance),
         cmocka_unit_test(fewer_racks_than_copies_have_at_least_one_each),
         cmocka_unit_test(a_rack_is_one_of_its_data_centre),
         cmocka_unit_test(stand_ins_are_spread_over_all_others),
         cmocka_unit_test(stand_ins_come_from_racks_without_an_owner_first),
+        cmocka_unit_test(stand_ins_come_from_data_centres_without_an_owner_before),
         cmocka_unit_test(random_memberships_keep_p5_and_move_little),
         cmocka_unit_test(within_a_rack_loads_are_by_weight),
         cmocka_unit_test(two_hundred_joins_and_leaves_keep_the_balance),
