@@ -5,8 +5,10 @@
  * knows both comes to the same table (strategy.h).
  *
  *   ring.c        views, lists, fingerprints
- *   view_wire.c   views as bytes
- *   strategy.h    the three strategies of the paper
+ *   *_wire.c      views, members, changes and buckets as bytes
+ *   strategy.h    the three strategies of the paper (claim.c, tokens.c), first owners, stand-ins
+ *   place.h       P5: racks and data centres
+ *   quota.h       how much each node is to keep
  *   bucket.h      settings by key prefix */
 #ifndef RING_RING_H
 #define RING_RING_H
@@ -44,7 +46,7 @@ struct ring_member {
     char name[RING_NAME_MAX + 1];
     char peer[RING_ADDRESS_MAX + 1];   /* where other nodes reach it */
     char client[RING_ADDRESS_MAX + 1]; /* where memcached clients reach it */
-    char rack[RING_NAME_MAX + 1];      /* "" is a rack of its own name like any other */
+    char rack[RING_NAME_MAX + 1];      /* one of its data centre; "" is a name like any other */
     char datacenter[RING_NAME_MAX + 1];
 };
 
