@@ -34,16 +34,24 @@ void coordinator_close(struct coordinator *coordinator)
     arena_close(&coordinator->scratch);
 }
 
-void begin_request(struct coordinator *coordinator, struct request *request)
+static bool owns(const struct coordinator *coordinator, uint16_t partition)
 {
     const struct ring_view *view = coordinator->view;
+    uint32_t node = coordinator->replica->node;
+    if (view->member_count == 1) /* nothing to look up: a ring of one does not pay for larger ones */
+        return view->members[0].id == node;
+    int self = ring_member_index(view, node);
+    return self >= 0 && ring_owner_place(view, partition, (uint32_t)self) >= 0;
+}
+
+void begin_request(struct coordinator *coordinator, struct request *request)
+{
     request->round = NULL;
     if (request->kind == REQUEST_FLUSH) {
         flush_start(coordinator, request);
         return;
     }
-    int self = ring_member_index(view, coordinator->replica->node);
-    bool is_owner = self >= 0 && ring_owner_place(view, request->op.partition, (uint32_t)self) >= 0;
+    bool is_owner = owns(coordinator, request->op.partition);
     if (!is_owner && coordinator->ports.reroute != NULL)
         coordinator->ports.reroute(coordinator->ports.host, coordinator->now, request);
     else if (!is_owner)
@@ -63,11 +71,6 @@ void coordinator_start(struct coordinator *coordinator, struct instant now, stru
     request->deadline_ns =
         deadline_ns != 0 ? deadline_ns : now.mono_ns + (uint64_t)coordinator->settings.timeout_ms * NS_PER_MS;
     begin_request(coordinator, request);
-}
-
-void end_request(struct coordinator *coordinator, struct request *request)
-{
-    queue_push(&coordinator->ended, &request->op.link);
 }
 
 void fail_request(struct coordinator *coordinator, struct request *request, enum request_failure failure)

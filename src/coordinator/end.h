@@ -6,7 +6,10 @@
 
 /* The answer is complete: request->done will be called when the coordinator's present call ends, or in the next
  * coordinator_settle. Whoever calls this lets go of the request. */
-void end_request(struct coordinator *coordinator, struct request *request);
+static inline void end_request(struct coordinator *coordinator, struct request *request)
+{
+    queue_push(&coordinator->ended, &request->op.link);
+}
 void fail_request(struct coordinator *coordinator, struct request *request, enum request_failure failure);
 
 /* What the store could not do, as an answer. false: it was done (or there was nothing to do). */
