@@ -19,8 +19,11 @@ void flush_stored(struct coordinator *coordinator, struct request *request);
 /* An op of coordinator_take_registers has come back. */
 void flush_on_taken(struct store_op *op);
 
+/* A member's link is gone: its answer is not waited for. */
 void flush_on_peer_lost(struct coordinator *coordinator, uint32_t node);
+/* Deadlines that are due. */
 void flush_tick(struct coordinator *coordinator);
+/* As coordinator_wake_at. */
 uint64_t flush_wake_at(const struct coordinator *coordinator);
 
 #endif

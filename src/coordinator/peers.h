@@ -38,7 +38,9 @@ struct peers {
     struct queue *flushes; /* links that have something to write; the node's */
 };
 
+/* No peers yet; `flushes` is borrowed. */
 void peers_init(struct peers *peers, struct queue *flushes);
+/* Links are not touched. */
 void peers_close(struct peers *peers);
 
 /* NULL when nothing was ever heard of this node. */

@@ -4,6 +4,7 @@
 
 #include "coordinator/round.h"
 
+/* Starts anything that may write: at once where this node is the only owner, else as a round. */
 void put_start(struct coordinator *coordinator, struct request *request);
 /* The local read or update has come back, in request->op. */
 void put_on_local(struct coordinator *coordinator, struct request *request);

@@ -27,6 +27,7 @@ void quorum_yes(struct quorum *quorum, unsigned place);
 /* An answer that does not count, or none: a yes of before stands, and a later one counts. */
 void quorum_no(struct quorum *quorum, unsigned place);
 
+/* What the answers so far come to. */
 enum quorum_verdict quorum_verdict_of(const struct quorum *quorum);
 
 /* How many further ones are needed. */

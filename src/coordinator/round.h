@@ -83,6 +83,7 @@ struct round {
     uint8_t key[REQUEST_KEY_MAX];
 };
 
+/* `seed`: for drawing the share of gets that ask all. */
 struct round_table *round_table_new(uint64_t seed);
 /* Drops what lingers; nothing else may be under way. */
 void round_table_free(struct round_table *table);

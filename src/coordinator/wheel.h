@@ -25,6 +25,7 @@ struct wheel {
     struct list slots[WHEEL_SLOTS];
 };
 
+/* No timer is set. */
 void wheel_init(struct wheel *wheel);
 
 /* Due at `due_ns` (monotonic), up to one tick later. Replaces what it was set to. */
