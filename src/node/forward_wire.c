@@ -51,12 +51,21 @@ void forward_write(struct node *node, const struct request *request, uint64_t nu
 static void take_marks(struct request *request, unsigned marks)
 {
     request->created = (marks & FORWARD_CREATED) != 0;
-    request->fetched_before = (marks & FORWARD_FETCHED) != 0;
     request->won = (marks & FORWARD_WON) != 0;
     request->stale = (marks & FORWARD_STALE) != 0;
     request->win_sent = (marks & FORWARD_WIN_SENT) != 0;
     request->expired = (marks & FORWARD_EXPIRED) != 0;
     request->flushed = (marks & FORWARD_FLUSHED) != 0;
+}
+
+/* When the item was used last. A get that turned out to have effects has been told so by the reading that came before,
+ * which by now counts as a use everywhere. */
+static void take_use(struct request *request, const struct message_forward_reply *reply)
+{
+    if (request->has_effects && !request->created)
+        return;
+    request->fetched_before = (reply->marks & FORWARD_FETCHED) != 0;
+    request->idle_s = reply->idle_s;
 }
 
 static void take_record(struct node *node, struct instant now, struct request *request, struct bytes record)
@@ -76,12 +85,12 @@ void forward_take_reply(struct node *node, struct instant now, struct request *r
 {
     request->status = (enum request_status)reply->status;
     request->failure = (enum request_failure)reply->failure;
-    request->idle_s = reply->idle_s;
     request->number = reply->value_number;
     request->written_token = reply->written_token;
     request->written_expiry_ms = reply->written_expiry_ms;
     request->touch_stamp = reply->touch_stamp;
     take_marks(request, reply->marks);
+    take_use(request, reply);
     if (reply->record.len != 0)
         take_record(node, now, request, reply->record);
 }
