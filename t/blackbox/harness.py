@@ -413,9 +413,11 @@ class TestCase(unittest.TestCase):
         self.addCleanup(self._end, server)
         return server
 
+    def has_failed(self):
+        return any(error for _, error in getattr(self._outcome, "errors", ())) or not self._outcome.success
+
     def _end(self, server):
-        failed = any(error for _, error in getattr(self._outcome, "errors", ())) or not self._outcome.success
-        server.__exit__(AssertionError if failed else None, None, None)
+        server.__exit__(AssertionError if self.has_failed() else None, None, None)
 
 
 class SharedServerCase(TestCase):

@@ -1,7 +1,7 @@
 """Rings of real server processes, in the style of t/blackbox/harness.py, which does the work for each node.
 
-All nodes of a test process listen on a loopback address of its own (127.64.0.0/10, by process id), so that a port that was free for
-one of them stays free for it across restarts, and two runs at the same time do not meet.
+All nodes of a test process listen on a loopback address of its own (127.64.0.0/10, by process id), so that a port that
+was free for one of them stays free for it across restarts, and two runs at the same time do not meet.
 """
 
 import json
@@ -21,6 +21,8 @@ import wall  # pylint: disable=wrong-import-position
 RINGCTL = os.path.join(os.path.dirname(harness.RINGCACHED), "ringctl")
 HOST = "127.%d.%d.%d" % (64 + (os.getpid() >> 16), os.getpid() >> 8 & 255, os.getpid() & 255)
 THREADS = 2
+# A node makes its log's files ready while it serves already: small ones, for who starts many nodes on one disk.
+SMALL_LOG = ["--log-segment", "4m"]
 TAKEN = set()
 
 
@@ -138,7 +140,7 @@ class Ring:
     def __init__(self, *arguments, count=3, config=None, unix=False, walled=False, threads=THREADS, start=True):
         self.threads = threads
         self.wall = wall.Wall(HOST) if walled else None
-        self.arguments = ["-t", threads] + list(arguments)
+        self.arguments = ["-t", threads] + SMALL_LOG + list(arguments)
         self.config, self.unix = config, unix
         self.table = None
         self.nodes = []
@@ -255,8 +257,7 @@ class RingCase(harness.TestCase):
         return ring
 
     def _end_ring(self, ring):
-        failed = any(error for _, error in getattr(self._outcome, "errors", ())) or not self._outcome.success
-        ring.end(failed)
+        ring.end(self.has_failed())
 
     def node(self, ring, name, *arguments, **options):
         """A further node, beside the ring's own; not started."""
