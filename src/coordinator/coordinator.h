@@ -11,6 +11,7 @@
  * update
  *
  *   coordinator.c  starts requests, ends them
+ *   events.c       answers of other nodes and timers, dealt out to the rounds
  *   round.c        what is under way with other owners: ids, deadlines, late replies
  *   quorum.h       counting, apart from effects
  *   get.c, put.c   the rounds of reads and writes
@@ -18,7 +19,9 @@
  *   write.c        what a put makes of a record
  *   modify.c       memcached's own arithmetic: append, incr, ...
  *   cas.c          which versions a token covers
- *   flush.c        flush_all
+ *   restamp.c      a put that lost against a later time
+ *   flush.c        flush_all; registers.c keeps what it sets
+ *   wheel.h        timers
  *   peers.h        the other members */
 #ifndef COORDINATOR_COORDINATOR_H
 #define COORDINATOR_COORDINATOR_H
