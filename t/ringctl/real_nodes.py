@@ -190,22 +190,92 @@ class Alone(harness.TestCase):
         self.assertEqual(node.request("GET", "/status").status, 200)
 
 
+def start_ring(names):
+    """A node of each name; all name the same seeds and have found each other."""
+    ports = free_ports(2 * len(names))
+    clients, peers = ports[:len(names)], ports[len(names):]
+    seeds = ",".join("127.0.0.1:%d" % peer for peer in peers)
+    nodes = [member(name, client, peer, "--seeds", seeds) for name, client, peer in zip(names, clients, peers)]
+    for node in nodes:
+        node.wait_ready()
+    for node in nodes:
+        status, _, errors = node.ringctl("wait", "30")
+        assert status == 0, errors
+    return nodes
+
+
+class Member(Node):
+    """A node whose clients' port stays the same when it is started again."""
+
+    def start(self, wait=True):
+        super().start(False)
+        self.port = self.client_port
+        if wait:
+            self.wait_ready()
+
+
+def member(name, client, peer, *arguments):
+    node = Member("--node", name, "-l", "127.0.0.1", "-p", client, "--admin", "127.0.0.1:0", "--peer",
+                  "127.0.0.1:%d" % peer, "-t", "1", *arguments, own_port=True, start=False)
+    node.client_port, node.peer_address = client, "127.0.0.1:%d" % peer
+    node.start(wait=False)
+    return node
+
+
+class Joins(harness.TestCase):
+    def ring(self, names):
+        nodes = start_ring(names)
+        for node in nodes:
+            self.addCleanup(self._end, node)
+        return nodes
+
+    def newcomer(self, name):
+        node = member(name, *free_ports(2))
+        self.addCleanup(self._end, node)
+        node.wait_ready()
+        return node
+
+    def test_a_node_alone_is_taken_into_a_ring_without_data(self):
+        nodes = self.ring(["n1", "n2", "n3"])
+        fourth = self.newcomer("n4")
+        self.assertEqual([m["name"] for m in fourth.json("status")["members"]], ["n4"])
+        status, out, errors = nodes[1].ringctl("join", fourth.peer_address)
+        self.assertEqual((status, errors), (0, ""))
+        self.assertIn("n4", out)
+        for node in nodes + [fourth]:
+            self.assertEqual(node.ringctl("wait", "30")[0], 0)
+            harness.wait_until(lambda: len(node.json("ring")["members"]) == 4, "the fourth member to be known")
+        rings = [node.json("ring") for node in nodes + [fourth]]
+        self.assertEqual(rings[1:], rings[:1] * 3)
+        for owners in rings[0]["owners"]:
+            self.assertEqual(len(set(owners)), 3)
+        for share in fourth.json("status")["members"]:
+            self.assertAlmostEqual(share["ownership"], 25, delta=0.1)
+        with fourth.connect() as client:
+            self.assertEqual(client.ask(storage(b"set", b"k", b"v")), b"STORED\r\n")
+
+    def test_a_ring_with_data_takes_in_nobody(self):
+        nodes = self.ring(["n1", "n2", "n3"])
+        with nodes[0].connect() as client:
+            self.assertEqual(client.ask(storage(b"set", b"k", b"v")), b"STORED\r\n")
+        fourth = self.newcomer("n4")
+        status, _, errors = nodes[0].ringctl("join", fourth.peer_address)
+        self.assertEqual(status, 1)
+        self.assertNotEqual(errors, "")
+        self.assertEqual(len(nodes[0].json("ring")["members"]), 3)
+
+    def test_nobody_is_taken_in_twice(self):
+        nodes = self.ring(["n1", "n2", "n3"])
+        before = nodes[0].json("ring")["epoch"]
+        nodes[0].ringctl("join", nodes[1].peer_address)
+        self.assertEqual(len(nodes[0].json("ring")["members"]), 3)
+        self.assertEqual(nodes[0].json("ring")["epoch"], before)
+
+
 class RingOfThree(harness.TestCase):
     @classmethod
     def setUpClass(cls):
-        ports = free_ports(6)
-        seeds = ",".join("127.0.0.1:%d" % peer for peer in ports[3:])
-        cls.nodes = [Node("--node", "n%d" % (i + 1), "-l", "127.0.0.1", "-p", ports[i], "--admin", "127.0.0.1:0",
-                          "--peer", "127.0.0.1:%d" % ports[3 + i], "--seeds", seeds, "-t", "1", own_port=True,
-                          start=False) for i in range(3)]
-        for i, node in enumerate(cls.nodes):
-            node.start(wait=False)
-            node.port = node.client_port = ports[i]
-        for node in cls.nodes:
-            node.wait_ready()
-        for node in cls.nodes:
-            status, _, errors = node.ringctl("wait", "30")
-            assert status == 0, errors
+        cls.nodes = start_ring(["n1", "n2", "n3"])
 
     @classmethod
     def tearDownClass(cls):
@@ -274,9 +344,7 @@ class RingOfThree(harness.TestCase):
         self.assertEqual({replica["name"]: replica["outcome"] for replica in key["replicas"]}["n3"], "unreachable")
         self.assertFalse(key["agree"])
         self.assertEqual(other.ringctl("wait", "0")[0], 1)
-        gone.start(wait=False)
-        gone.port = gone.client_port
-        gone.wait_ready()
+        gone.start()
         for node in self.nodes:
             self.assertEqual(node.ringctl("wait", "30")[0], 0)
 
