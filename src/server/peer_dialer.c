@@ -70,7 +70,7 @@ static void pause_target(struct peer_target *target)
 }
 
 /* Once for each kind of trouble, and again after a while. */
-static void complain(struct peer_target *target, const char *why)
+static void complain(struct peer_target *target, const char *what, const char *why)
 {
     struct peer_dialer *dialer = target->dialer;
     uint64_t now_ms = clock_now().mono_ns / 1000000;
@@ -79,7 +79,7 @@ static void complain(struct peer_target *target, const char *why)
         return;
     target->complained_ms = now_ms;
     snprintf(target->complaint, sizeof(target->complaint), "%s", why);
-    logger_line(dialer->hub->log, dialer->speaks ? LEVEL_NOTICE : LEVEL_DEBUG, "peer", "no connection to %s%s%s: %s",
+    logger_line(dialer->hub->log, dialer->speaks ? LEVEL_NOTICE : LEVEL_DEBUG, "peer", "%s to %s%s%s: %s", what,
                 target->address, target->name[0] != '\0' ? ", node " : "", target->name, why);
 }
 
@@ -90,14 +90,14 @@ static void dial(struct peer_target *target)
     socklen_t len = 0;
     if (!address_book_find(dialer->book, target->address, &to, &len)) {
         if (target->failures > 2) /* a look-up takes its time */
-            complain(target, "its host name is not known");
+            complain(target, "no connection", "its host name is not known");
         pause_target(target);
         return;
     }
     target->link =
         peer_link_dial(dialer->hub, (const struct sockaddr *)&to, len, target->address, dialer->plane, dialer->loop);
     if (target->link == NULL) {
-        complain(target, strerror(errno));
+        complain(target, "no connection", strerror(errno));
         address_book_doubt(dialer->book, target->address);
         pause_target(target);
         return;
@@ -218,6 +218,6 @@ void peer_dialer_on_down(struct peer_link *link)
     target->link = NULL;
     if (!link->was_up)
         address_book_doubt(target->dialer->book, target->address);
-    complain(target, link->fault);
+    complain(target, link->was_up ? "lost the connection" : "no connection", link->fault);
     pause_target(target);
 }

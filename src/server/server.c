@@ -79,7 +79,7 @@ static int serve(struct config *config, int argc, char **argv, struct logger *lo
     bool good = shell != NULL && (!config->core_dumps || process_allow_core(log));
     /* The limit of open files is raised while root may still do so. */
     if (good)
-        (void)process_raise_files(config->connections_max, SERVER_OWN_FILES(config->threads), log);
+        (void)process_raise_files(config->connections_max, shell_own_files(config), log);
     good = good && process_drop_root(config->user, log);
     good = good && shell_open(shell, config, argc, argv, log);
     if (good && config->pid_file != NULL)

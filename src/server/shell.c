@@ -347,7 +347,7 @@ bool shell_open(struct shell *shell, struct config *config, int argc, char **arg
     pthread_mutex_init(&shell->baseline_lock, NULL);
     auth_init(&shell->auth);
     keeper_init(&shell->keeper, log);
-    shell->connections_max = process_raise_files(config->connections_max, SERVER_OWN_FILES(config->threads), log);
+    shell->connections_max = process_raise_files(config->connections_max, shell_own_files(config), log);
     if (config->auth_file != NULL && !auth_load(&shell->auth, config->auth_file, log))
         return false;
     /* Clients that connect while the log is replayed wait in the backlog; a port that is taken is told before. */
@@ -374,6 +374,13 @@ static void turn(struct shell *shell)
 bool shell_join_ring(struct shell *shell)
 {
     cluster_turn(&shell->cluster); /* who founds alone or returns is a member after it */
+    if (cluster_has_others(&shell->cluster) && !config_has_peers(shell->config)) {
+        logger_line(
+            shell->log, LEVEL_ERROR, "ring",
+            "data directory %s belongs to a node of a larger ring: name --peer host:port, where the others reach it",
+            shell->dir.path);
+        return false;
+    }
     while (!shell->stopping && !cluster_is_member(&shell->cluster))
         turn(shell);
     return !shell->stopping && listeners_listen(&shell->acceptor.listeners, shell->config, shell->log);

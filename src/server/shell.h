@@ -23,9 +23,12 @@ enum {
 };
 
 /* Descriptors beside the clients': standard streams, listeners, engine, each loop's epoll, eventfd and log segments,
- * administrators, and links to other nodes. */
-#define SERVER_OWN_FILES(threads)                                                                                      \
-    (64 + ADMIN_CONNECTIONS_MAX + (8 + 2 * SERVER_MEMBERS_USUAL) * ((uint64_t)(threads) + 3))
+ * and links to other nodes. */
+static inline uint64_t shell_own_files(const struct config *config)
+{
+    uint64_t links = config_has_peers(config) ? 2 * SERVER_MEMBERS_USUAL : 0;
+    return 64 + (8 + links) * (config->threads + 2);
+}
 
 struct shell {
     struct config *config; /* as of the start; reloads change buckets, passwords and verbosity only */
