@@ -12,8 +12,10 @@
 
 struct forward_table;
 
+/* An empty table; aborts without memory. */
 struct forward_table *forward_table_new(void);
-void forward_table_free(struct forward_table *table); /* nothing is under way */
+/* Nothing is under way any more. */
+void forward_table_free(struct forward_table *table);
 
 /* Chooses who coordinates a request and hands it over: to this node's coordinator, or to a link. What fails at once
  * ends in node->ended. request->deadline_ns is set. */
@@ -21,10 +23,13 @@ void forward_route(struct node *node, struct instant now, struct request *reques
 
 /* A FORWARD_REPLY. false: malformed. */
 bool forward_on_reply(struct node *node, struct instant now, struct node_link *link, const struct frame *frame);
+/* What waits for a reply on this link goes elsewhere or fails. */
 void forward_on_link_down(struct node *node, struct instant now, struct node_link *link);
 /* A newer view: what was told that it had gone to the wrong member is routed anew. */
 void forward_on_view(struct node *node, struct instant now);
+/* Deadlines, and what waits to be tried again. */
 void forward_tick(struct node *node, struct instant now);
+/* When forward_tick is due, or a little earlier; UINT64_MAX: not at all. */
 uint64_t forward_wake_at(const struct node *node);
 
 #endif

@@ -16,11 +16,12 @@
 
 static void greet(struct node *node, struct node_link *link, bool is_reply)
 {
+    link->told = coordinator_flush_registers(&node->coordinator);
     const struct message_greeting greeting = {
         .epoch = node->view->epoch,
         .cluster = node->view->settings.cluster,
         .clock = atomic_load_explicit(&node->shared->replica.clock.last, memory_order_relaxed),
-        .flush = coordinator_flush_registers(&node->coordinator),
+        .flush = link->told,
         .is_reply = is_reply,
     };
     message_write_greeting(&link->link->out, &greeting);
@@ -63,17 +64,28 @@ static struct link *best_link_to(struct node *node, uint32_t peer)
     return NULL;
 }
 
+/* Does `theirs` say something that `ours` does not? */
+static bool is_news(const struct flush_registers *theirs, const struct flush_registers *ours)
+{
+    return theirs->flushed > ours->flushed || theirs->issued > ours->issued;
+}
+
 /* The other's registers are in force and stored. */
 static void on_known(struct node *node, struct node_link *link)
 {
-    bool was_greeted = link->is_greeted;
-    link->is_greeted = true;
     if (!link->link->is_dialled) {
-        greet(node, link, true); /* once more: the last reply may have been lost */
+        link->is_greeted = true;
+        greet(node, link, true); /* also when it has been: that reply may have been lost */
         return;
     }
-    if (was_greeted)
+    if (link->is_greeted)
         return;
+    struct flush_registers ours = coordinator_flush_registers(&node->coordinator);
+    if (is_news(&ours, &link->told)) {
+        greet(node, link, false); /* a flush_all has passed between greeting and reply: the other must know of it */
+        return;
+    }
+    link->is_greeted = true;
     counter_increment(&node->counters.links);
     struct peer *peer = peers_take(&node->peers, link->link->peer);
     peer_set_link(peer, best_link_to(node, link->link->peer));
@@ -88,12 +100,6 @@ void greeting_on_stored(struct node *node, struct store_op *op)
         free(link);
     else if ((op->status == STORE_OK || op->status == STORE_UNCHANGED) && !link->write.failed)
         on_known(node, link); /* else there is no space: the dialler will greet again */
-}
-
-/* Does `theirs` say something that `ours` does not? */
-static bool is_news(const struct flush_registers *theirs, const struct flush_registers *ours)
-{
-    return theirs->flushed > ours->flushed || theirs->issued > ours->issued;
 }
 
 static void take_over(struct node *node, struct instant now, struct node_link *link,

@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 #include "coordinator/coordinator.h"
+#include "message/data.h"
 #include "message/frame.h"
 #include "message/link.h"
 #include "node/node.h"
@@ -21,9 +22,10 @@ struct node_link {
     bool is_storing;
 
     /* Of a dialled link. */
-    uint64_t greet_at_ns;       /* until it is greeted: when to greet again */
-    uint64_t forwards_numbered; /* the last number */
-    struct list forwards;       /* struct forward: waiting for a reply on it */
+    struct flush_registers told; /* in the last greeting */
+    uint64_t greet_at_ns;        /* until it is greeted: when to greet again */
+    uint64_t forwards_numbered;  /* the last number */
+    struct list forwards;        /* struct forward: waiting for a reply on it */
 
     /* Of an accepted link. */
     struct once once;

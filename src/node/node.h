@@ -4,14 +4,15 @@
  * these structures.
  *
  *   node.c      requests and frames: which part of the room they go to
- *   route.c     who coordinates a request: this node or another
- *   forward.c   requests on their way to another coordinator and back
+ *   forward.c   who coordinates a request; those on their way to another coordinator and back
+ *   forward_wire.c  a request as a message, and the answer, at both ends
  *   serve.c     what other nodes ask of this one: read, write, flush
  *   serve_forward.c  their clients' requests, coordinated here
  *   once.h      at most once for each forwarded request
  *   greeting.c  links: what must be exchanged before any data
  *   publish.c   ring views and buckets, swapped whole under running loops
  *   sweep.c     frees the dead
+ *   empty.c     whether anything was ever stored
  *   describe.c, inspect.c  a key's versions, here and at all replicas */
 #ifndef NODE_NODE_H
 #define NODE_NODE_H
@@ -36,15 +37,15 @@ struct node_shared;
 struct sweep;
 
 struct node_settings {
-    const char *name;            /* of the node in the ring */
-    uint64_t incarnation;        /* 64 random bits, not 0, new at every start */
-    uint32_t partition_count;    /* RING_PARTITIONS_DEFAULT */
-    struct bucket_table buckets; /* copied */
-    uint64_t grace_ms;           /* how long the dead are kept before they are freed */
-    uint64_t value_max;          /* most bytes of one value */
-    uint64_t object_max;         /* most bytes of all siblings of a key together */
-    uint32_t tokens_max;         /* entries of the token table */
-    struct coordinator_settings coordinator;
+    const char *name;                        /* of the node in the ring */
+    uint64_t incarnation;                    /* 64 random bits, not 0, new at every start */
+    uint32_t partition_count;                /* RING_PARTITIONS_DEFAULT */
+    struct bucket_table buckets;             /* copied */
+    uint64_t grace_ms;                       /* how long the dead are kept before they are freed */
+    uint64_t value_max;                      /* most bytes of one value */
+    uint64_t object_max;                     /* most bytes of all siblings of a key together */
+    uint32_t tokens_max;                     /* entries of the token table */
+    struct coordinator_settings coordinator; /* timeout_ms 0: NODE_TIMEOUT_MS */
     unsigned
         loops; /* nodes that will be open at once, 0 counts as 1: each keeps the view that it uses from being freed */
     /* A message told of a newer ring table than this process has: its membership should ask for it. Any loop's thread;
@@ -54,6 +55,7 @@ struct node_settings {
 };
 
 enum {
+    NODE_TIMEOUT_MS = 1000,
     NODE_FORWARDS_MAX = 65536,        /* under way at once on one loop; then FAILURE_BUSY */
     NODE_SERVES_MAX = 8192,           /* that one link may have under way here; then refused, nothing done */
     NODE_SERVE_BYTES_MAX = 256 << 20, /* the same, of their keys and values */

@@ -68,6 +68,8 @@ struct node_shared *node_shared_new(const struct node_settings *settings, struct
     shared->replica.value_max = settings->value_max;
     shared->replica.object_max = settings->object_max;
     shared->coordinator = settings->coordinator;
+    if (shared->coordinator.timeout_ms == 0)
+        shared->coordinator.timeout_ms = NODE_TIMEOUT_MS;
     shared->hear_of_epoch = settings->hear_of_epoch;
     shared->host = settings->host;
     CHECK(node_reload_buckets(shared, &settings->buckets));

@@ -45,6 +45,7 @@ bool serve_forward(struct node *node, struct instant now, struct node_link *link
 
 /* An op with the mark NODE_OP_READ, _WRITE or _FLUSH has come back. */
 void serve_on_stored(struct node *node, struct store_op *op);
+/* Its serves go on; their replies are dropped. */
 void serve_on_link_down(struct node_link *link);
 
 /* May the link have one more serve under way that holds `bytes`? */
