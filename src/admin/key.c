@@ -107,7 +107,7 @@ static json_t *describe_replica(const struct key_source *source, const struct in
     json_object_set_new(json, "name", json_of_text(member->name));
     json_object_set_new(json, "address", json_of_text(member->peer));
     json_object_set_new(json, "owner", json_boolean(replica->is_owner));
-    json_object_set_new(json, "outcome", json_string(outcome_text(replica->outcome)));
+    json_object_set_new(json, "outcome", json_string(outcome_text((int)replica->outcome)));
     if (replica->outcome == INSPECT_ANSWERED && replica->record != NULL)
         return describe_object(source, blob_bytes(replica->record), json, account);
     json_object_set_new(json, "versions", json_array());
