@@ -4,6 +4,7 @@
 #include "membership/decide.h"
 #include "membership/founders.h"
 #include "membership/join.h"
+#include "membership/renew.h"
 #include "membership/say.h"
 #include "membership/tables.h"
 #include "membership/wish.h"
@@ -100,6 +101,8 @@ bool founding_on_probe(struct membership *membership, struct instant now, const 
         }
         wish_on_probe_reply(membership, now, m);
     }
+    if (good && !is_own)
+        renew_on_probe(membership, m);
     free(m);
     return good;
 }

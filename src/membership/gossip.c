@@ -45,7 +45,8 @@ static void send_digest(struct membership *membership, const char *address)
     struct gossip_digest *digests = malloc((entries->count + 1) * sizeof *digests);
     CHECK_MEMORY(digests);
     uint32_t count = 0;
-    digests[count++] = digest_of(&membership->own);
+    if (is_known(&membership->own))
+        digests[count++] = digest_of(&membership->own);
     for (uint32_t i = 0; i < entries->count && count < GOSSIP_ENTRIES_MAX; i++)
         if (entries->all[i].entry.id != membership->self.id && is_known(&entries->all[i].entry))
             digests[count++] = digest_of(&entries->all[i].entry);
@@ -59,6 +60,11 @@ static void send_digest(struct membership *membership, const char *address)
     message_write_digest(&head, &m);
     say(membership, address, MESSAGE_DIGEST, &head);
     free(digests);
+}
+
+void gossip_meet(struct membership *membership, const char *address)
+{
+    send_digest(membership, address);
 }
 
 /* The entry that this node would send about that id; NULL: none. Its own has nothing in it before its first gossip. */
@@ -281,7 +287,8 @@ void gossip_tick(struct membership *membership, struct instant now)
         send_digest(membership, say_address_of(membership, partner));
     if (silent != 0 && silent != partner)
         send_digest(membership, say_address_of(membership, silent));
-    if (++gossip->rounds % GOSSIP_SEED_ROUNDS == 0)
+    /* In the first rounds, too: this node, or all of them, may have moved. */
+    if (++gossip->rounds < GOSSIP_SEED_ROUNDS || gossip->rounds % GOSSIP_SEED_ROUNDS == 0)
         try_seed(membership);
 }
 

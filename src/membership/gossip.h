@@ -7,13 +7,15 @@
 
 enum {
     GOSSIP_SILENT_MS = 3000, /* after that a member is asked directly */
-    GOSSIP_SEED_ROUNDS = 10  /* one round in so many goes to a seed that is no member, too */
+    GOSSIP_SEED_ROUNDS = 10  /* one round in so many, and the first ones, go to a seed that is no member, too */
 };
 
 /* MESSAGE_DIGEST and MESSAGE_DIFFERENCE. false: malformed. */
 bool gossip_on_digest(struct membership *membership, struct instant now, struct bytes head);
 bool gossip_on_difference(struct membership *membership, struct instant now, struct bytes head);
 
+/* Begins an exchange with whoever is at this address. */
+void gossip_meet(struct membership *membership, const char *address);
 /* Writes this node's entry anew. */
 void gossip_refresh(struct membership *membership, struct instant now);
 /* A round, when it is due: gossip_wake_at. */

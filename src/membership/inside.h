@@ -118,7 +118,8 @@ struct membership {
     struct fetching fetching;
     bool is_started; /* who this node is has been saved: it may speak */
     uint64_t start_ns;
-    bool holds; /* what the host was told last */
+    uint64_t warned_cluster; /* another ring that a seed belongs to, which has been reported */
+    bool holds;              /* what the host was told last */
     char waits_for[WAITS_FOR_BYTES];
     char complained[WAITS_FOR_BYTES]; /* what was reported last of it */
 };

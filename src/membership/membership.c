@@ -5,6 +5,7 @@
 #include "membership/founding.h"
 #include "membership/gossip.h"
 #include "membership/join.h"
+#include "membership/renew.h"
 #include "membership/say.h"
 #include "membership/settle.h"
 #include "membership/tables.h"
@@ -108,6 +109,7 @@ static void come_back(struct membership *membership, struct instant now)
     struct table *table = membership->state.table;
     entries_follow(&membership->entries, table->view, now.mono_ns);
     say_hold(membership);
+    renew_report(membership);
     membership->ports.publish_buckets(membership->ports.host, &membership->state.shared.buckets);
     membership->ports.publish(membership->ports.host, table_view_copy(table));
     if (membership->state.invited_by[0] != '\0')
@@ -150,6 +152,7 @@ void membership_tick(struct membership *membership, struct instant now)
     join_tick(membership, now);
     settle_tick(membership, now);
     wish_tick(membership, now);
+    renew_tick(membership, now);
     decide_tick(membership, now);
     gossip_tick(membership, now);
     say_hold(membership);

@@ -8,6 +8,8 @@
 
 enum { STATE_MAGIC = 0x524d4253, STATE_FORMAT = 1, CHECKSUM_BYTES = 8, FAULT_BYTES = 192 };
 
+#define DAMAGED "it is damaged"
+
 static void write_ballot(struct draft *out, struct ballot ballot)
 {
     draft_varint(out, ballot.round);
@@ -83,29 +85,38 @@ static bool read_acceptor(struct wire_reader *reader, struct acceptor *acceptor)
     return true;
 }
 
-static const char *read_fields(struct wire_reader *reader, struct state *out, struct entries *entries)
+static const char *read_table(struct wire_reader *reader, struct table **table)
 {
-    const char *fault = "it is damaged";
-    draft_read_text(reader, out->name, sizeof out->name);
-    out->directory = wire_read_u64(reader);
-    draft_read_text(reader, out->invited_by, sizeof out->invited_by);
-    struct bytes table = draft_read_block(reader, TABLE_BYTES_MAX);
-    if (!reader->ok)
-        return fault;
-    if (table.len != 0) {
-        out->table = table_decode(table, &fault);
-        if (out->table == NULL)
-            return fault;
-    }
-    if (!read_acceptor(reader, &out->acceptor))
-        return fault;
+    struct bytes in = draft_read_block(reader, TABLE_BYTES_MAX);
+    const char *fault = NULL;
+    if (in.len != 0)
+        *table = table_decode(in, &fault);
+    return in.len != 0 && *table == NULL ? fault : NULL;
+}
+
+static const char *read_shared(struct wire_reader *reader, struct shared *shared)
+{
     uint64_t version = wire_read_varint(reader);
     uint32_t writer = wire_read_u32(reader);
     struct bytes buckets = draft_read_block(reader, TABLE_BYTES_MAX);
-    if (!reader->ok || !shared_read(&out->shared, version, writer, buckets, &fault))
+    const char *fault = DAMAGED;
+    return reader->ok && shared_read(shared, version, writer, buckets, &fault) ? NULL : fault;
+}
+
+static const char *read_fields(struct wire_reader *reader, struct state *out, struct entries *entries)
+{
+    draft_read_text(reader, out->name, sizeof out->name);
+    out->directory = wire_read_u64(reader);
+    draft_read_text(reader, out->invited_by, sizeof out->invited_by);
+    const char *fault = read_table(reader, &out->table);
+    if (fault == NULL && !read_acceptor(reader, &out->acceptor))
+        fault = DAMAGED;
+    if (fault == NULL)
+        fault = read_shared(reader, &out->shared);
+    if (fault != NULL)
         return fault;
     read_tombstones(reader, entries);
-    return reader->ok && wire_left(reader) == 0 && out->directory != 0 ? NULL : "it is damaged";
+    return reader->ok && wire_left(reader) == 0 && out->directory != 0 ? NULL : DAMAGED;
 }
 
 static const char *read_checked(struct bytes in, struct state *out, struct entries *entries)

@@ -15,7 +15,7 @@ void draft_close(struct draft *draft)
 
 uint8_t *draft_reserve(struct draft *draft, size_t len)
 {
-    if (draft->room - draft->len < len) {
+    if (draft->at == NULL || draft->room - draft->len < len) {
         size_t room = draft->room == 0 ? DRAFT_BYTES_FIRST : draft->room;
         while (room - draft->len < len)
             room *= 2;

@@ -183,6 +183,41 @@ static void member_serves_at_once_when_it_returns(void **state)
     world_close(&world);
 }
 
+static bool addresses_are_new(struct world *world)
+{
+    for (unsigned i = 0; i < world->count; i++)
+        for (unsigned k = 0; k < world->count; k++)
+            if (membership_view(world->nodes[i].membership)->members[k].peer[0] != 'm')
+                return false;
+    return world_is_one_ring(world);
+}
+
+/* All three come back at other addresses at once: only the seeds lead them to each other. */
+static void members_that_have_moved_find_each_other_by_their_seeds(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        struct world world;
+        ring_of_three(&world, seed);
+        world.delay_ms_max = 20;
+        for (unsigned i = 0; i < 3; i++) {
+            struct world_node *node = &world.nodes[i];
+            world_crash(&world, i);
+            node->has_data = true;
+            node->address[0] = node->settings.self.peer[0] = 'm';
+            for (unsigned k = 0; k < 3; k++)
+                node->seed_texts[k][0] = 'm';
+        }
+        for (unsigned i = 0; i < 3; i++)
+            WORLD_ASSERT(&world, world_start(&world, i));
+        WORLD_ASSERT(&world, world_run(&world, 120000, addresses_are_new));
+        WORLD_ASSERT(&world, world_is_sound(&world) && world_rings(&world) == 1);
+        for (unsigned i = 0; i < 3; i++)
+            WORLD_ASSERT(&world, !world.nodes[i].holds);
+        world_close(&world);
+    }
+}
+
 static void seed_lists_are_followed_to_their_end(void **state)
 {
     (void)state;
@@ -373,6 +408,7 @@ int main(void)
         cmocka_unit_test(wiped_member_of_an_empty_ring_returns),
         cmocka_unit_test(wiped_member_of_a_ring_with_data_waits_and_says_why),
         cmocka_unit_test(member_serves_at_once_when_it_returns),
+        cmocka_unit_test(members_that_have_moved_find_each_other_by_their_seeds),
         cmocka_unit_test(seed_lists_are_followed_to_their_end),
         cmocka_unit_test(node_whose_only_seed_is_itself_founds_alone),
         cmocka_unit_test(node_recognises_itself_behind_another_address),
