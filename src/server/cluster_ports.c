@@ -3,7 +3,6 @@
 #include "server/state_file.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 static void send_message(void *host, const char *address, uint8_t type, struct bytes head)
 {
@@ -18,22 +17,9 @@ static bool save(void *host, struct bytes state)
     return cluster->dir->path == NULL || state_file_write(cluster->dir->path, "membership", state, cluster->log);
 }
 
-/* Other nodes go by the table. */
-static void compare_with_self(struct cluster *cluster, const struct ring_view *view)
-{
-    int index = ring_member_index(view, cluster->self.id);
-    if (index < 0 || view->member_count == 1 || strcmp(view->members[index].peer, cluster->self.peer) == 0)
-        return;
-    logger_line(
-        cluster->log, LEVEL_WARNING, "ring",
-        "the ring's table says that this node is reached at %s, but it listens at %s: other nodes may not find it",
-        view->members[index].peer, cluster->self.peer);
-}
-
 static void publish(void *host, struct ring_view *view)
 {
     struct cluster *cluster = host;
-    compare_with_self(cluster, view);
     uint64_t epoch = view->epoch;
     uint32_t members = view->member_count;
     if (!node_publish_view(cluster->shared, view))

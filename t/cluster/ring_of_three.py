@@ -134,6 +134,12 @@ class Serving(Case):
         for node in ring.nodes:
             self.assert_has(node, pairs)
 
+    def test_clients_may_come_through_unix_sockets(self):
+        ring = self.ring(*PATIENT, unix=True)
+        self.store(ring[1], PAIRS)
+        self.assert_has(ring[2], PAIRS)
+        self.assertEqual(ring[1].ask(b"config get cluster\r\n"), b"ERROR\r\n")  # nobody could follow
+
     def test_config_get_cluster_lists_all_members(self):
         ring = self.ring(*PATIENT)
         for node in ring.nodes:
@@ -181,6 +187,29 @@ class Restarts(Case):
         ring[2].start()  # it knows its ring from its directory
         with ring[2].connect() as client:
             self.assertIn(b"SERVER_ERROR", client.ask(storage(b"set", b"k", b"v")))  # w = 2
+
+
+    def test_who_comes_back_under_another_address_is_found_by_all(self):
+        ring = self.ring(*PATIENT)
+        self.store(ring[1], PAIRS)
+        ring[3].stop()
+        ring[3].peer_port, ring[3].client_port = cluster.free_port(), cluster.free_port()
+        ring.restart(3)
+        self.assert_has(ring[3], PAIRS)
+        for node in ring.nodes:
+            said = ("|%d" % ring[3].client_port).encode()
+            wait_until(lambda node=node: said in node.ask(b"config get cluster\r\n"), node.name + " to tell of it")
+        self.store(ring[1], PAIRS)
+
+    def test_a_member_does_not_start_without_a_way_to_the_others(self):
+        ring = self.ring()
+        ring[3].stop()
+        alone = harness.Server(data=ring[3].data, start=False)
+        self.addCleanup(alone.close)
+        alone.start(wait=False)
+        self.assertNotEqual(alone.wait(), 0)
+        self.assertIn(b"name --peer host:port", alone.log())
+        ring.restart(3)
 
 
 class Strangers(Case):
