@@ -62,6 +62,8 @@ enum remains { REMAINS_ALIVE, REMAINS_SHRINKS, REMAINS_NOTHING };
 
 static enum remains judge(struct sweep *sweep, struct bytes record, struct object *object)
 {
+    if (!sweep->node->is_alone) /* not any more: an update that waited for space is judged under the newer view */
+        return REMAINS_ALIVE;
     struct replica *replica = &sweep->node->shared->replica;
     struct replica_present present = replica_present_at(replica, sweep->now);
     hybrid_time horizon = replica_horizon(replica, &present);
