@@ -140,7 +140,7 @@ static enum log_status append_special(struct log_set *set, struct log *log, stru
 
 static enum log_status append_ordinary(struct log_set *set, struct log *log, struct log_record *record, uint64_t size)
 {
-    if (log->active == NULL || segment_left(log->active) < size) {
+    while (log->active == NULL || segment_left(log->active) < size) { /* a first spare may be too small */
         enum log_status status = turn_over(set, log);
         if (status != LOG_OK)
             return status;
@@ -247,7 +247,8 @@ static enum disk_status keep_or_discard(struct log_set *set, struct segment *seg
     set->locks->take(&set->lock);
     bool enough = set->bytes > set->bytes_max || set->spare_count >= spares_max;
     set->locks->give(&set->lock);
-    if (enough || segment->broken || is_special(set, segment))
+    bool is_ordinary = segment->file->size == set->segment_bytes;
+    if (enough || segment->broken || !is_ordinary)
         return discard(set, segment);
     give_spare(set, segment);
     return DISK_OK;
@@ -294,6 +295,18 @@ enum log_supply log_supply_spare(struct log_set *set, unsigned spares_wanted)
         return SUPPLY_REFUSED;
     give_spare(set, segment);
     return SUPPLY_ADDED;
+}
+
+bool log_supply_first(struct log_set *set, unsigned count)
+{
+    uint64_t size = set->segment_bytes < LOG_FIRST_BYTES ? set->segment_bytes : LOG_FIRST_BYTES;
+    while (set->spare_count < count && set->bytes + size <= set->bytes_max) {
+        struct segment *segment = create(set, size);
+        if (segment == NULL)
+            return false;
+        give_spare(set, segment);
+    }
+    return true;
 }
 
 /* One special segment is always allowed, so that the largest record is not a matter of the limit; more only within

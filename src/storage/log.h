@@ -51,6 +51,8 @@ struct log {
     struct queue synced;     /* and those that it has passed */
 };
 
+enum { LOG_FIRST_BYTES = 1 << 20 /* of the segments that a start makes */ };
+
 /* No segment is open yet. `segment_bytes` of one file, at most `bytes_max` of all together. */
 void log_set_init(struct log_set *set, struct disk *disk, const struct lock_ops *locks, uint64_t segment_bytes,
                   uint64_t bytes_max);
@@ -98,6 +100,9 @@ enum log_supply {
     SUPPLY_LIMIT,  /* the limit forbids it: a checkpoint must free segments first */
     SUPPLY_REFUSED /* the disk has no space, or fails */
 };
+/* Before the threads start: a small spare segment for each of `count` logs, so that no first write waits until a whole
+ * one has been filled with zeros. They are not used again. false: the disk refuses. */
+bool log_supply_first(struct log_set *set, unsigned count);
 /* Makes at most one spare segment, up to `spares_wanted`. */
 enum log_supply log_supply_spare(struct log_set *set, unsigned spares_wanted);
 /* Makes the special segment that this log waits for, or removes one that it no longer waits for. With `give_up` the

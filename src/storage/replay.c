@@ -377,7 +377,7 @@ static void settle(struct replay *replay)
     store->checkpoint.floor_done = replay->floor;
     if (replay->segment_count != 0)
         checkpoint_all(store, true, replay->found->newest); /* a failure is reported and retried by the slices */
-    if (log_supply_spare(&store->logs, 1) == SUPPLY_REFUSED)
+    if (!log_supply_first(&store->logs, store->loop_count))
         store_report(store, "No segment of the log could be created because the disk is full or fails; updates are "
                             "refused until there is space in the data directory.");
     store_note_usage(store);
