@@ -190,7 +190,7 @@ static bool nobody_holds(struct world *world)
 static void concurrent_joins_end_in_one_order_of_tables(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 3000; seed++) {
+    for (uint64_t seed = 1; seed <= 1000; seed++) {
         struct world world;
         WORLD_ASSERT(&world, chaos(&world, seed, false));
         if (seed % 5 != 0)
