@@ -15,6 +15,7 @@ enum {
 
 struct address_book;
 
+/* An empty book. Its thread is started by the first name that is not a number. */
 struct address_book *address_book_new(void);
 /* Does not wait for a look-up that is under way. NULL is harmless. */
 void address_book_free(struct address_book *book);

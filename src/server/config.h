@@ -14,7 +14,7 @@ enum {
     CONFIG_ERROR_MAX = 512, /* bytes of an error text */
     PORT_FREE = -1,         /* -p -1: the system chooses */
     THREADS_MAX = 256,
-    OBJECT_MAX_ITEMS = 16,     /* default of max-object-bytes, in items of the largest size */
+    OBJECT_MAX_ITEMS = 16,   /* default of max-object-bytes, in items of the largest size */
     PEER_PORT_ABOVE = 1000,  /* the clients' port, where --peer does not say */
     VALUE_MAX_MB_LIMIT = 128 /* -I */
 };
