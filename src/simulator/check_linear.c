@@ -1,6 +1,10 @@
 /* While nothing has failed, every key behaves as in one memcached: there is one order of all operations on it, each
  * between its request and its reply, that explains every answer.
  *
+ * Reads are judged where two read quorums overlap (2r > n). Elsewhere, with r = 1 and w = n for example, a read may
+ * show a write that is still under way and the next one, at another node, not yet; writes and what they answer are
+ * judged.
+ *
  * Exact, one key at a time: goes through requests and replies in the order of time and keeps every configuration (the
  * value, and which of the open operations have taken effect) that explains all replies so far. */
 #include "base/check.h"
@@ -11,7 +15,8 @@
 
 enum {
     OPEN_MAX = 64,
-    CONFIGURATIONS_MAX = 50000, /* beyond, the key is given up: nothing is claimed of it */
+    CONFIGURATIONS_MAX = 20000, /* beyond, the key is given up: nothing is claimed of it */
+    VISITS = 65536,
     ABSENT = 0
 };
 
@@ -26,6 +31,11 @@ struct configuration {
     uint64_t effective;
 };
 
+struct visit {
+    struct configuration configuration;
+    uint64_t step; /* in which it was made; older ones count as free */
+};
+
 struct search {
     struct world *world;
     struct point *points;
@@ -33,10 +43,14 @@ struct search {
     struct bytes *values; /* every value that was met; [ABSENT] is none */
     uint32_t value_count, value_room;
     struct arena arena;
+    bool with_reads;
     size_t open[OPEN_MAX];
     uint64_t open_mask;
     struct configuration *now, *next;
     size_t now_count, next_count;
+    struct visit *visits; /* a hash table of VISITS: what this step has been to */
+    size_t visit_count;
+    uint64_t step;
     bool gave_up;
 };
 
@@ -167,12 +181,28 @@ static bool takes_effect(struct search *search, const struct op *op, uint32_t *v
     return false;
 }
 
+static bool is_same(const struct configuration *a, const struct configuration *b)
+{
+    return a->value == b->value && a->effective == b->effective;
+}
+
+/* Has this step been to this configuration? Notes that it has now. */
+static bool was_visited(struct search *search, const struct configuration *configuration)
+{
+    size_t at = hash_mix(configuration->effective ^ hash_mix(configuration->value)) % VISITS;
+    while (search->visits[at].step == search->step) {
+        if (is_same(&search->visits[at].configuration, configuration))
+            return true;
+        at = (at + 1) % VISITS;
+    }
+    if (++search->visit_count > CONFIGURATIONS_MAX)
+        search->gave_up = true;
+    search->visits[at] = (struct visit){.configuration = *configuration, .step = search->step};
+    return false;
+}
+
 static void keep(struct search *search, struct configuration configuration)
 {
-    for (size_t i = 0; i < search->next_count; i++) {
-        if (search->next[i].value == configuration.value && search->next[i].effective == configuration.effective)
-            return;
-    }
     if (search->next_count == CONFIGURATIONS_MAX) {
         search->gave_up = true;
         return;
@@ -198,6 +228,8 @@ static void explain(struct search *search, struct configuration from, unsigned s
 {
     uint64_t bit = (uint64_t)1 << slot;
     absorb_reads(search, &from);
+    if (was_visited(search, &from))
+        return;
     if ((from.effective & bit) != 0) {
         from.effective &= ~bit;
         keep(search, from);
@@ -240,7 +272,8 @@ static void begin(struct search *search, size_t op)
 static void end(struct search *search, size_t op)
 {
     unsigned slot = slot_of(search, op);
-    search->next_count = 0;
+    search->next_count = search->visit_count = 0;
+    search->step++;
     for (size_t i = 0; i < search->now_count && !search->gave_up; i++)
         explain(search, search->now[i], slot);
     struct configuration *kept = search->now;
@@ -268,7 +301,7 @@ static void collect(struct search *search, int key)
     CHECK_MEMORY(search->points);
     for (size_t i = 0; i < history->count; i++) {
         const struct op *op = history_op(history, i);
-        if (op->key != key || op->began == 0)
+        if (op->key != key || op->began == 0 || (op_is_read(op) && !search->with_reads))
             continue;
         search->points[search->point_count++] = (struct point){.at = op->began, .op = i};
         if (op->ended != UINT64_MAX && op->outcome != OP_FAILED && op->outcome != OP_LOST)
@@ -280,11 +313,13 @@ static void collect(struct search *search, int key)
 static void judge_key(struct world *world, int key)
 {
     struct search search = {.world = world, .value_count = 1, .value_room = 64, .now_count = 1};
+    search.with_reads = 2 * plan_r(&world->plan, world->keys.list[key].kind) > plan_owners(&world->plan);
     arena_init(&search.arena);
     search.values = calloc(64, sizeof *search.values);
     search.now = calloc(CONFIGURATIONS_MAX, sizeof *search.now);
     search.next = calloc(CONFIGURATIONS_MAX, sizeof *search.next);
-    CHECK(search.values != NULL && search.now != NULL && search.next != NULL);
+    search.visits = calloc(VISITS, sizeof *search.visits);
+    CHECK(search.visits != NULL && search.values != NULL && search.now != NULL && search.next != NULL);
     collect(&search, key);
     for (size_t i = 0; i < search.point_count && !search.gave_up; i++) {
         const struct point *point = &search.points[i];
@@ -303,6 +338,7 @@ static void judge_key(struct world *world, int key)
     }
     free(search.points);
     free(search.values);
+    free(search.visits);
     free(search.now);
     free(search.next);
     arena_close(&search.arena);

@@ -3,6 +3,19 @@
 
 #include <stdio.h>
 
+/* Has this, or what replaced it (with last-write-wins: something later), been synced? */
+static bool is_synced(const struct world *world, const struct copy *copy, uint32_t wanted)
+{
+    const struct written *written = &world->oracle.written[wanted];
+    const struct key_writes *writes = &world->oracle.keys[written->key];
+    bool synced = bitset_has(&copy->durable, written->number);
+    if (world->keys.list[written->key].kind != KEYS_LATEST)
+        return synced;
+    for (uint32_t i = 0; i < writes->count && !synced; i++)
+        synced = bitset_has(&copy->durable, i) && oracle_compare(&world->oracle, writes->list[i], wanted) >= 0;
+    return synced;
+}
+
 /* Names of those who hold it, for people. */
 struct holders {
     unsigned count;
@@ -16,7 +29,7 @@ static struct holders find_holders(struct world *world, const struct op *op, uin
     size_t len = 0;
     for (unsigned machine = 0; machine < world->plan.nodes; machine++) {
         const struct copy *copy = &world->oracle.copies[machine][op->key];
-        bool is_durable = !synced || bitset_has(&copy->durable, world->oracle.written[written].number);
+        bool is_durable = !synced || is_synced(world, copy, written);
         if (!oracle_holds(&world->oracle, copy, written) || !is_durable)
             continue;
         holders.count++;

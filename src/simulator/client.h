@@ -63,6 +63,9 @@ size_t client_command(const struct world *world, const struct op *op, uint8_t *a
 /* workload.c: chooses what a free client asks next; at most `max` operations, which are added to the history. */
 unsigned workload_next(struct client *client, size_t *ops, unsigned max);
 
+/* A value that this operation may store under this key: it tells the operation from all others. */
+struct bytes workload_value(struct world *world, int key, size_t number);
+
 /* replies.c: takes the reply of the operation out of `in`. */
 enum reply_status {
     REPLY_OK,   /* *used bytes were it; outcome and answer have been set */

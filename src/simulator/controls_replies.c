@@ -29,6 +29,8 @@ static void busy_and_clogged(struct plan *plan)
     plan->episode_gap_ms = 5;
     plan->episode_ms = 60000;
     plan->link_out_max = 1;
+    plan->long_permille = 500;
+    plan->clients = 12;
     plan->ring.copies = 3;
     for (int kind = 0; kind < KEY_KINDS; kind++)
         plan->buckets[kind].keys = 4;
@@ -57,8 +59,8 @@ static void alter_value(struct world *world, struct client *client, struct bytes
     uint8_t *copy = malloc(data.len + 1);
     CHECK_MEMORY(copy);
     memcpy(copy, data.at, data.len);
-    for (size_t i = 0; i + 1 < data.len && world_draws(world, SELDOM * 5); i++) {
-        if (copy[i] == '#') {
+    for (size_t i = 0; i + 1 < data.len; i++) {
+        if (copy[i] == '#' && world_draws(world, SELDOM)) {
             copy[i + 1] = copy[i + 1] == '9' ? '8' : '9';
             world->tamper.done++;
             break;

@@ -186,6 +186,8 @@ static void set_past(struct oracle *oracle, uint32_t fresh, const struct object 
 {
     struct written *written = &oracle->written[fresh];
     add_covered(oracle, written->key, &object->context, &written->past);
+    /* A ring of one prunes contexts and frees records: what it has known it has replaced all the same. */
+    bitset_join(&written->past, &oracle->copies[written->machine][written->key].known);
     for (uint32_t i = 0; i < object->live_count; i++) {
         uint32_t index = oracle_find(oracle, &object->live[i].dot);
         if (index != ORACLE_NONE)
@@ -271,6 +273,8 @@ static void on_record(struct oracle *oracle, struct machine *machine, int key, s
     if (record.len != 0) {
         CHECK(record_decode(record, &object, &oracle->scratch) == RECORD_OK);
         after = copy_of_object(oracle, machine->index, key, &object, &stored.fresh);
+    } else {
+        bitset_join(&after.known, &stored.before->known);
     }
     stored.after = &after;
     say(oracle, machine, key, &after);

@@ -135,11 +135,12 @@ void plan_draw(struct plan *plan, uint64_t seed, unsigned nodes, unsigned ops)
     plan->think_us = between(&prng, 10, draws(&prng, 70) ? 2000 : 50000);
     plan->noreply_permille = draws(&prng, 30) ? between(&prng, 1, 200) : 0;
     plan->split_permille = draws(&prng, 30) ? between(&prng, 1, 300) : 0;
+    plan->long_permille = draws(&prng, 50) ? 5 : between(&prng, 0, 100);
     plan->late_settle_permille = draws(&prng, 50) ? between(&prng, 1, 500) : 0;
     plan->timeout_ms = draws(&prng, 70) ? 1000 : between(&prng, 100, 2000);
     plan->read_all_share = (uint16_t)(draws(&prng, 50) ? between(&prng, 0, 100) : between(&prng, 0, 1000));
     plan->grace_ms = between(&prng, 100, 5000);
-    plan->link_out_max = (size_t)8 << between(&prng, 10, 16);
+    plan->link_out_max = (size_t)256 << between(&prng, 10, 12); /* more than one turn fills */
     plan->flushes = draws(&prng, 10);
 }
 

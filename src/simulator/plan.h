@@ -62,7 +62,7 @@ struct plan {
     /* Clients. */
     unsigned pipeline_max;
     uint32_t think_us;
-    uint32_t noreply_permille, split_permille;
+    uint32_t noreply_permille, split_permille, long_permille; /* commands without a reply, in pieces, of long values */
     /* Nodes. */
     uint32_t late_settle_permille; /* turns that leave what has ended in the store for a later turn */
     uint32_t timeout_ms;

@@ -11,12 +11,14 @@
 enum {
     START_SPREAD_MS = 300,
     FOUNDING_MS_MAX = 60000, /* until all machines serve */
-    WORK_MS_MAX = 600000,    /* until all operations are done: each ends within its deadline */
+    WORK_MS_MAX = 120000,    /* a world in which too much goes wrong is mended after so long */
+    LEAVE_MS_MAX = 60000,    /* until clients have had their last answers then: each comes within its deadline */
     HEALING_MS = 12000,      /* after the last fault: backoffs, probes and silence end, gossip has come round */
     REST_MS_MAX = 20000,
     STOP_MS_MAX = 15000,
     READ_PASSES = 4,
-    WARM_UP_MS = 1000, /* until all links have been greeted */
+    WRITTEN_AGAIN_PERMILLE = 300, /* of the keys, after everything has been mended: the others show what was left */
+    WARM_UP_MS = 1000,            /* until all links have been greeted */
     MEDDLE_EVERY_MS = 20
 };
 
@@ -128,6 +130,9 @@ static void work(struct world *world)
         if (world->plan.ops - world->ops_left >= calm)
             faults_begin(world);
     }
+    world->ops_left = 0;
+    faults_end(world);
+    until = world->now_ns + LEAVE_MS_MAX * (uint64_t)WORLD_MS_NS;
     while (!clients_have_left(world) && world->now_ns < until && world_step(world))
         continue;
     if (!clients_have_left(world))
@@ -143,6 +148,8 @@ static const struct op *ask(struct world *world, unsigned machine, int key, enum
     client->is_free = false;
     op->key = key;
     op->kind = kind;
+    if (op_stores(op))
+        op->value = workload_value(world, key, number);
     op->sent_ns = world->now_ns;
     op->machine = machine;
     if (!client_connect(client, machine, (unsigned)world_draw(world, world->plan.loops))) {
@@ -154,6 +161,17 @@ static const struct op *ask(struct world *world, unsigned machine, int key, enum
         continue;
     client_leave(client);
     return op;
+}
+
+/* A key may be written through any node. */
+static void write_everything(struct world *world)
+{
+    for (unsigned key = 0; key < world->keys.count; key++) {
+        enum op_kind kind = world->keys.list[key].kind == KEYS_COUNTER ? OP_ADD : OP_SET;
+        bool is_written = world_draws(world, WRITTEN_AGAIN_PERMILLE);
+        for (unsigned i = 0; i < world->plan.nodes && is_written && !checks_failed(&world->checks); i++)
+            (void)ask(world, i, (int)key, kind);
+    }
 }
 
 static void read_everything(struct world *world)
@@ -171,10 +189,10 @@ static void read_everything(struct world *world)
 /* Liveness: nothing fails any more; everything must come right. */
 static void settle(struct world *world)
 {
-    faults_end(world);
     (void)wait_until_all_serve(world, FOUNDING_MS_MAX);
     world_run_for(world, HEALING_MS * (uint64_t)WORLD_MS_NS);
     world->must_serve = true;
+    write_everything(world);
     read_everything(world);
     (void)run_until_rest(world, REST_MS_MAX);
     if (!checks_failed(&world->checks))

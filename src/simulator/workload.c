@@ -56,7 +56,7 @@ static struct bytes own_value(struct world *world, size_t number)
 {
     char text[32];
     size_t len = (size_t)snprintf(text, sizeof text, "#%zu;", number);
-    if (!world_draws(world, 5))
+    if (!world_draws(world, world->plan.long_permille))
         return history_keep(&world->history, bytes_of(text, len));
     size_t whole = len + world_draw(world, VALUE_LONG_MAX);
     uint8_t *at = malloc(whole);
@@ -124,6 +124,15 @@ static struct bytes cart_value(struct world *world, const struct op *read, size_
     struct bytes kept = history_keep(&world->history, bytes_of(text, len));
     free(text);
     return kept;
+}
+
+/* A value for the operation of this number, as its key wants it. */
+struct bytes workload_value(struct world *world, int key, size_t number)
+{
+    enum key_kind keys = world->keys.list[key].kind;
+    return keys == KEYS_COUNTER ? counter_value(world, number)
+           : keys == KEYS_CART  ? cart_value(world, NULL, number)
+                                : own_value(world, number);
 }
 
 /* What follows a gets: a cas with its token, or the first value where there was none. */
