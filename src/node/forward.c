@@ -297,16 +297,15 @@ bool forward_on_reply(struct node *node, struct instant now, struct node_link *l
     return true;
 }
 
-/* As good when done twice? Then it may be sent elsewhere although the first may still be carried out. */
+/* As good when done twice? Then it may be sent elsewhere although the first may still be carried out. A set or delete
+ * is not: carried out twice it has two dots, and a later delete that meets only one of them lets the other come back
+ * (P4). */
 static bool is_idempotent(const struct request *request)
 {
     switch (request->kind) {
     case REQUEST_GET:
         return !request->has_expiry && !request->has_effects && !request->claims && !request->vivify
                && !request->recache;
-    case REQUEST_SET:
-    case REQUEST_DELETE:
-        return !request->has_token && !request->invalidate;
     case REQUEST_TOUCH:
         return true;
     default:
