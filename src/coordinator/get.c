@@ -73,10 +73,8 @@ static uint8_t lacking_places(const struct round *round)
 {
     uint8_t lacking = 0;
     for (unsigned place = 0; place < round->owner_count; place++) {
-        bool is_self = (int)place == round->self;
-        uint64_t theirs = is_self ? round->local_fingerprint : round->owners[place].fingerprint;
-        bool has_answered = is_self || (answered_places(round) & quorum_bit(place)) != 0;
-        if (has_answered && theirs != round->made_fingerprint)
+        bool has_answered = (int)place == round->self || (answered_places(round) & quorum_bit(place)) != 0;
+        if (has_answered && round->owners[place].fingerprint != round->made_fingerprint)
             lacking |= quorum_bit(place);
     }
     return lacking;
@@ -114,13 +112,11 @@ static void write_back(struct round *round, uint8_t places, bool awaited)
         if ((places & quorum_bit(place)) == 0)
             continue;
         counter_increment(awaited ? &coordinator->counters.repairs_before : &coordinator->counters.repairs_after);
-        if ((int)place != round->self) {
+        round->owners[place].fingerprint = round->made_fingerprint;
+        if ((int)place != round->self)
             (void)round_send(round, place, true, awaited);
-            round->owners[place].fingerprint = round->made_fingerprint;
-        } else {
+        else
             round_merge_locally(round);
-            round->local_fingerprint = round->made_fingerprint;
-        }
     }
 }
 
@@ -224,6 +220,8 @@ static void start_round(struct coordinator *coordinator, struct request *request
         round->lost_local = true;
     }
     round->reads = quorum_of(round->owner_count, needed);
+    if (round->self >= 0)
+        round->owners[round->self].fingerprint = round->local_fingerprint;
     if (round->self >= 0 && !round->lost_local)
         quorum_yes(&round->reads, (unsigned)round->self);
     else if (round->self >= 0)

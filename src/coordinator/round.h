@@ -39,7 +39,8 @@ struct round_owner {
     uint64_t asked_ns;     /* when it was last asked anything */
     uint64_t replies_then; /* peer->replies at that time */
     struct blob *record;   /* its answer to a READ if that brought one */
-    uint64_t fingerprint;  /* of its copy, once it has answered a READ */
+    uint64_t fingerprint;  /* of its copy as far as is known: once it has answered a READ; get: this node's own from the
+                              beginning */
 };
 
 struct round {
@@ -71,10 +72,10 @@ struct round {
     bool has_dot; /* put: `dot` is the version that it made */
     struct quorum reads, writes;
     struct dot dot, restamped_dot;
-    struct blob *restamped; /* while RESTAMPING: what becomes `made` */
-    hybrid_time floor;      /* put: restamp above this time */
-    struct blob *local;     /* the local record as it was read; NULL: none */
-    uint64_t local_fingerprint;
+    struct blob *restamped;     /* while RESTAMPING: what becomes `made` */
+    hybrid_time floor;          /* put: restamp above this time */
+    struct blob *local;         /* the local record as it was read; NULL: none */
+    uint64_t local_fingerprint; /* of `local`, for good: what READs ask about, so what the answer "the same" means */
     struct blob *made;          /* what WRITEs carry: a put's new record, a get's merged one */
     uint64_t made_fingerprint;  /* get */
     struct replica_merge merge; /* the local copy's share of a write-back or a repair; restamps use its op */
