@@ -8,9 +8,9 @@ import harness
 
 class Capable(harness.TestCase):
     def capable(self, protocol):
-        server = self.server()
+        server = self.subject()
         program = harness.need("memccapable", "libmemcached-tools")
-        result = harness.run(program, "-h", "127.0.0.1", "-p", server.port, protocol, seconds=120)
+        result = harness.run(program, "-h", server.host, "-p", server.port, protocol, seconds=120)
         # Names of tests go to its output, failures to its errors.
         output = (result.stdout + result.stderr).decode()
         verdicts = re.findall(r"\[(pass|FAIL|fail|skip)\]", output)
@@ -31,8 +31,8 @@ class Pymemcache(harness.TestCase):
             from pymemcache.client.base import Client  # pylint: disable=import-outside-toplevel
         except ImportError:
             self.fail("pymemcache is missing for %s: apt-get install python3-pymemcache" % sys.executable)
-        self.subject = self.server(config="[bucket carts]\nprefix = cart:\nstale-cas = sibling\n")
-        self.memcache = Client(("127.0.0.1", self.subject.port), timeout=harness.PATIENCE, connect_timeout=harness.PATIENCE)
+        self.tested = self.subject(config="[bucket carts]\nprefix = cart:\nstale-cas = sibling\n")
+        self.memcache = Client((self.tested.host, self.tested.port), timeout=harness.PATIENCE, connect_timeout=harness.PATIENCE)
         self.addCleanup(self.memcache.close)
 
     def test_everyday_use(self):
@@ -81,7 +81,7 @@ class Pymemcache(harness.TestCase):
 
 PERL = r"""
 use strict; use warnings; use Cache::Memcached::Fast;
-my $memd = Cache::Memcached::Fast->new({ servers => ['127.0.0.1:' . $ARGV[0]], io_timeout => 30, connect_timeout => 30 });
+my $memd = Cache::Memcached::Fast->new({ servers => [$ARGV[0]], io_timeout => 30, connect_timeout => 30 });
 my $step = 0;
 sub ok { my ($claim, $what) = @_; $step++; die "step $step: $what\n" unless $claim; }
 ok($memd->set('a', '1'), 'set'); ok($memd->get('a') eq '1', 'get'); ok(!$memd->add('a', '2'), 'add');
@@ -99,15 +99,15 @@ ok($memd->cas('cart:1', $cart->[0], 'milk'), 'milk'); ok($memd->cas('cart:1', $c
 $cart = $memd->gets('cart:1'); ok($cart->[1] eq 'milk', 'the first sibling');
 ok($memd->get('cart:1') eq 'bread', 'the newest'); ok($memd->cas('cart:1', $cart->[0], 'both'), 'resolve');
 ok($memd->gets('cart:1')->[1] eq 'both', 'resolved');
-ok($memd->flush_all->{'127.0.0.1:' . $ARGV[0]}, 'flush_all'); ok(!defined $memd->get('b'), 'flushed');
+ok($memd->flush_all->{$ARGV[0]}, 'flush_all'); ok(!defined $memd->get('b'), 'flushed');
 print "good\n";
 """
 
 
 class Perl(harness.TestCase):
     def test_everyday_use_and_siblings(self):
-        server = self.server(config="[bucket carts]\nprefix = cart:\nstale-cas = sibling\n")
-        result = harness.run(harness.need("perl", "perl"), "-e", PERL, server.port)
+        server = self.subject(config="[bucket carts]\nprefix = cart:\nstale-cas = sibling\n")
+        result = harness.run(harness.need("perl", "perl"), "-e", PERL, "%s:%d" % (server.host, server.port))
         self.assertEqual((result.stdout, result.returncode), (b"good\n", 0), result.stderr.decode())
 
 

@@ -26,6 +26,8 @@ RINGCACHED = os.path.abspath(os.environ.get("RINGCACHED", os.path.join(TREE, "bu
 MEMCACHED = os.environ.get("MEMCACHED", "/usr/bin/memcached")
 # Seconds until a missing answer is a failure. Sanitizers and busy machines need more than a person would wait.
 PATIENCE = float(os.environ.get("RINGCACHED_TEST_PATIENCE", "30"))
+# How many nodes the server under test is to have: it is the first one of a ring of so many. 0: it is alone.
+RING = int(os.environ.get("RINGCACHED_RING", "0"))
 
 SANITIZER_MARKS = (b"ERROR: AddressSanitizer", b"ERROR: LeakSanitizer", b"runtime error:", b"WARNING: ThreadSanitizer")
 PR_SET_PDEATHSIG = 1
@@ -396,6 +398,15 @@ def run(*arguments, seconds=None, **options):
                           preexec_fn=die_with_parent, **options)
 
 
+def subject(*arguments, **options):
+    """The server under test, for tests that hold for any node of a ring as well as for one alone."""
+    if not RING:
+        return Server(*arguments, **options)
+    sys.path.insert(0, os.path.join(TREE, "t", "cluster"))
+    import cluster  # pylint: disable=import-outside-toplevel
+    return cluster.first_of_ring(*arguments, count=RING, **options)
+
+
 def need(path_or_name, package):
     """A program that the tests depend on; a missing one is a failure that names its package, never a silent skip."""
     found = shutil.which(path_or_name)
@@ -410,6 +421,12 @@ class TestCase(unittest.TestCase):
     def server(self, *arguments, **options):
         """A server for this test alone, checked for a clean end after it."""
         server = Server(*arguments, **options)
+        self.addCleanup(self._end, server)
+        return server
+
+    def subject(self, *arguments, **options):
+        """The same for the server under test, which may be a node of a ring."""
+        server = subject(*arguments, **options)
         self.addCleanup(self._end, server)
         return server
 
@@ -428,7 +445,7 @@ class SharedServerCase(TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.shared = Server(*cls.arguments, **cls.options)
+        cls.shared = subject(*cls.arguments, **cls.options)
 
     @classmethod
     def tearDownClass(cls):

@@ -11,9 +11,7 @@ digits elsewhere.
 
 import base64
 import itertools
-import os
 import re
-import sys
 
 import harness
 import wire
@@ -26,8 +24,6 @@ TOKEN = re.compile(rb"<<cas(\d)>>")
 # depends on how the kernel cut it.
 ONE_BY_ONE = object()
 RUNS = itertools.count(1)
-# How many nodes the subject is to have: it is the first one of a ring of so many. 0: it is alone.
-RING = int(os.environ.get("RINGCACHED_RING", "0"))
 
 def run_number():
     return b"g%08d" % next(RUNS)
@@ -149,15 +145,4 @@ def reference_server(case, *arguments):
 def subject_server(case, *arguments, **options):
     if harness.MEMCACHED == harness.RINGCACHED:
         return reference_server(case, *arguments)
-    if RING:
-        return ring_of(case, RING, *arguments, **options)[1]
-    return case.server(*arguments, unix=True, **options)
-
-
-def ring_of(case, count, *arguments, **options):
-    """A ring whose nodes are reached through Unix sockets, ended with the test case."""
-    sys.path.insert(0, os.path.join(harness.TREE, "t", "cluster"))
-    import cluster  # pylint: disable=import-outside-toplevel
-    ring = cluster.Ring(*arguments, count=count, unix=True, **options)
-    case.addCleanup(lambda: ring.end(case.has_failed()))
-    return ring
+    return case.subject(*arguments, unix=True, **options)

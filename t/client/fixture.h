@@ -15,11 +15,11 @@
 
 static inline memcached_st *client_new(int binary)
 {
-    const char *port = getenv("RINGCACHED_PORT");
-    assert_non_null(port);
+    const char *host = getenv("RINGCACHED_HOST"), *port = getenv("RINGCACHED_PORT");
+    assert_true(host != NULL && port != NULL);
     memcached_st *client = memcached_create(NULL);
     assert_non_null(client);
-    assert_int_equal(memcached_server_add(client, "127.0.0.1", (in_port_t)atoi(port)), MEMCACHED_SUCCESS);
+    assert_int_equal(memcached_server_add(client, host, (in_port_t)atoi(port)), MEMCACHED_SUCCESS);
     assert_int_equal(memcached_behavior_set(client, MEMCACHED_BEHAVIOR_BINARY_PROTOCOL, (uint64_t)binary),
                      MEMCACHED_SUCCESS);
     assert_int_equal(memcached_behavior_set(client, MEMCACHED_BEHAVIOR_SUPPORT_CAS, 1), MEMCACHED_SUCCESS);

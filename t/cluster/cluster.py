@@ -70,6 +70,7 @@ class Node(harness.Server):
         self.peer_port = peer_port
         self.ports = {}
         self.client_port = -1
+        self.stands_for = None  # the ring that ends with this node
         super().__init__(*arguments, unix=unix, start=False, **options)
         self.host = HOST
 
@@ -120,6 +121,13 @@ class Node(harness.Server):
     def ring_stats(self):
         with self.connect() as client:
             return {name.decode(): value.decode() for name, value in client.stats(b"ring").items()}
+
+    def __exit__(self, kind, value, trace):
+        ring, self.stands_for = self.stands_for, None
+        if ring:
+            ring.__exit__(kind, value, trace)
+        else:
+            super().__exit__(kind, value, trace)
 
     def freeze(self):
         """Stops the process in its tracks, and waits until it stands."""
@@ -246,6 +254,13 @@ class Ring:
 
     def __exit__(self, kind, value, trace):
         self.end(kind is not None)
+
+
+def first_of_ring(*arguments, **options):
+    """The first node of a ring of its own, which ends with it."""
+    ring = Ring(*arguments, **options)
+    ring[1].stands_for = ring
+    return ring[1]
 
 
 class RingCase(harness.TestCase):
