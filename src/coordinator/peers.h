@@ -2,8 +2,9 @@
  * detection is local. Within rooms coordinator and node.
  *
  * A peer is up when its dialled link has been greeted, takes requests and has not been silent: no request has gone
- * unanswered past its deadline since its last answer. A silent peer is probed by ordinary requests again after a pause
- * that grows (PEER_PROBE_MS_MIN .. MAX), and is up again with its first answer. */
+ * unanswered past its deadline since its last answer. A silent peer is probed again after a pause that grows
+ * (PEER_PROBE_MS_MIN .. MAX), by an ordinary request or, if there is none, by a greeting (node/greeting.c), and is up
+ * again with its first answer. */
 #ifndef COORDINATOR_PEERS_H
 #define COORDINATOR_PEERS_H
 

@@ -37,11 +37,31 @@ static void greet_soon(struct node *node, struct instant now, struct node_link *
         node->greet_at_ns = link->greet_at_ns;
 }
 
+/* A silent peer is greeted when its probe is due: it is up again with its answer, although no client asks for anything
+ * of it meanwhile. */
+static void probe(struct node *node, struct instant now, struct peer *peer)
+{
+    struct node_link *link = peer->link == NULL ? NULL : node_link_of(peer->link);
+    if (link == NULL || !peer->is_silent)
+        return;
+    if (peer->probe_at_ns <= now.mono_ns) {
+        if (link_has_room(link->link))
+            greet(node, link, false);
+        peer_on_silence(peer, now); /* until it answers: the next one comes later */
+    }
+    if (peer->probe_at_ns < node->greet_at_ns)
+        node->greet_at_ns = peer->probe_at_ns;
+}
+
 void greeting_tick(struct node *node, struct instant now)
 {
-    if (now.mono_ns < node->greet_at_ns)
+    bool is_due = now.mono_ns >= node->greet_at_ns;
+    if (is_due)
+        node->greet_at_ns = UINT64_MAX;
+    for (uint32_t i = 0; i < node->peers.count; i++)
+        probe(node, now, &node->peers.list[i]);
+    if (!is_due)
         return;
-    node->greet_at_ns = UINT64_MAX;
     for (struct list *at = node->links.next; at != &node->links; at = at->next) {
         struct node_link *link = CONTAINER_OF(at, struct node_link, all);
         if (!link->link->is_dialled || link->is_greeted)
@@ -78,8 +98,12 @@ static void on_known(struct node *node, struct node_link *link)
         greet(node, link, true); /* also when it has been: that reply may have been lost */
         return;
     }
-    if (link->is_greeted)
+    if (link->is_greeted) {
+        struct peer *peer = peers_find(&node->peers, link->link->peer);
+        if (peer != NULL && peer->link == link->link)
+            peer_on_sign(peer);
         return;
+    }
     struct flush_registers ours = coordinator_flush_registers(&node->coordinator);
     if (is_news(&ours, &link->told)) {
         greet(node, link, false); /* a flush_all has passed between greeting and reply: the other must know of it */

@@ -66,6 +66,43 @@ static void a_lost_greeting_is_repeated(void **state)
     ring_close(ring);
 }
 
+static enum fate lose_everything(struct ring *of, unsigned from, unsigned to, const struct frame *frame)
+{
+    (void)of, (void)from, (void)to, (void)frame;
+    return FATE_LOST;
+}
+
+/* The first request after a rest need not pay for what was lost before it, and neither need those beside it. */
+static void a_silent_peer_is_up_again_without_any_request(void **state)
+{
+    (void)state;
+    char key[32], other[32];
+    open_unlinked(2);
+    ring_dial_all(ring);
+    ring_pump(ring);
+    (void)key_led_by(ring, 1, 0, key);
+    (void)key_led_by(ring, 1, 1, other);
+    ring->judge = lose_everything;
+    struct request *lost = ask(ring, REQUEST_SET, key);
+    lost->value = text("1");
+    start(ring, 0, lost);
+    ring_pass(ring, RING_TIMEOUT_MS + 3 * PEER_PROBE_MS_MAX);
+    assert_int_equal(lost->status, REQUEST_FAILED);
+    ring->judge = NULL;
+    ring_pass(ring, PEER_PROBE_MS_MAX + 1);
+    struct request *first = ask(ring, REQUEST_SET, key), *second = ask(ring, REQUEST_SET, other);
+    first->value = second->value = text("3");
+    start(ring, 0, first);
+    start(ring, 0, second); /* in the same turn: not only the probe gets through */
+    ring_pump(ring);
+    assert_int_equal(first->status, REQUEST_OK);
+    assert_int_equal(second->status, REQUEST_OK);
+    uint64_t greetings = ring->frames[MESSAGE_GREETING];
+    ring_pass(ring, 3 * PEER_PROBE_MS_MAX);
+    assert_int_equal(ring->frames[MESSAGE_GREETING], greetings); /* who is up is not probed */
+    ring_close(ring);
+}
+
 /* A node that was away during a flush_all shows nothing of what it had before, whoever is asked. */
 static void flush_registers_come_before_data(void **state)
 {
@@ -253,6 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_data_goes_over_a_link_before_its_greeting_is_answered),
         cmocka_unit_test(a_lost_greeting_is_repeated),
+        cmocka_unit_test(a_silent_peer_is_up_again_without_any_request),
         cmocka_unit_test(flush_registers_come_before_data),
         cmocka_unit_test(a_dialler_learns_of_a_flush_from_the_reply),
         cmocka_unit_test(a_flush_between_greeting_and_reply_is_told_before_the_link_is_used),
