@@ -29,7 +29,7 @@ void coordinator_init(struct coordinator *coordinator, const struct coordinator_
 
 void coordinator_close(struct coordinator *coordinator)
 {
-    CHECK(queue_is_empty(&coordinator->ended) && list_is_empty(&coordinator->flushes));
+    CHECK(queue_is_empty(&coordinator->ended) && list_is_empty(&coordinator->flushes) && coordinator->pending == 0);
     round_table_free(coordinator->rounds);
     arena_close(&coordinator->scratch);
 }
@@ -148,10 +148,12 @@ unsigned coordinator_on_stored(struct coordinator *coordinator, struct instant n
         on_request_stored(coordinator, CONTAINER_OF(op, struct request, op));
         break;
     case COORDINATOR_OP_ROUND:
+        coordinator->pending--;
         on_round_stored(CONTAINER_OF(op, struct round, merge.op));
         break;
     default:
         CHECK(op->owner == COORDINATOR_OP_REGISTERS);
+        coordinator->pending--;
         flush_on_taken(op);
         break;
     }

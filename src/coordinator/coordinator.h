@@ -97,6 +97,7 @@ struct coordinator {
     struct coordinator_counters counters;
     struct round_table *rounds; /* round.c */
     struct queue ended;         /* requests whose done is due at the end of the call */
+    unsigned pending;           /* its own operations in the store: merges, restamps, registers */
     struct list flushes;        /* flush_all commands under way in a larger ring; flush.c */
     uint64_t flush_number;
 };
@@ -112,7 +113,7 @@ struct coordinator_parts {
     struct coordinator_ports ports;
 };
 void coordinator_init(struct coordinator *coordinator, const struct coordinator_parts *parts);
-/* All its requests have ended; rounds that wait for late answers are dropped. */
+/* All its requests have ended and nothing is pending; rounds that wait for late answers are dropped. */
 void coordinator_close(struct coordinator *coordinator);
 
 /* Starts a request; bucket, op.hash and op.partition have been set, this node is one of the partition's owners (every

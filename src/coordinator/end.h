@@ -8,6 +8,7 @@
  * coordinator_settle. Whoever calls this lets go of the request. */
 static inline void end_request(struct coordinator *coordinator, struct request *request)
 {
+    request_admit_doubt(request);
     queue_push(&coordinator->ended, &request->op.link);
 }
 void fail_request(struct coordinator *coordinator, struct request *request, enum request_failure failure);

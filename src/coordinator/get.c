@@ -26,7 +26,7 @@ static void go_on_as_update(struct coordinator *coordinator, struct request *req
     bool is_here = is_sole_owner(coordinator) || coordinator->ports.reroute == NULL
                    || coordinator_route(coordinator, coordinator->now, request, (uint32_t)self) == self;
     if (is_here)
-        put_start(coordinator, request);
+        begin_request(coordinator, request); /* which looks whether this node is still an owner */
     else
         coordinator->ports.reroute(coordinator->ports.host, coordinator->now, request);
 }
@@ -43,7 +43,10 @@ static void answer(struct coordinator *coordinator, struct request *request)
     end_request(coordinator, request);
 }
 
-/* Answers from the round's object; what is still on its way repairs later. */
+static void repair(struct round *round);
+
+/* Answers from the round's object, which the owners that were asked have; what has come since, or is still on its way,
+ * repairs later. */
 static void answer_round(struct round *round)
 {
     struct coordinator *coordinator = round->coordinator;
@@ -54,6 +57,7 @@ static void answer_round(struct round *round)
     request->round = NULL;
     round->request = NULL;
     answer(coordinator, request);
+    repair(round);
     round_linger(round);
 }
 
@@ -132,6 +136,8 @@ static void reconcile(struct round *round)
     round->phase = ROUND_WRITING;
     round->hedge_ns = 0;
     write_back(round, lacking_places(round), true);
+    if (round->hedge_ns == 0) /* only the local copy lacks something, and its store may have to wait for space */
+        round->hedge_ns = round->coordinator->now.mono_ns + (uint64_t)PEER_HEDGE_US_FIRST * 1000;
     round_set_timer(round);
     get_on_write(round);
 }
@@ -140,12 +146,7 @@ static bool all_are_the_same(const struct round *round)
 {
     if (round->lost_local)
         return false;
-    for (unsigned place = 0; place < round->owner_count; place++) {
-        if ((answered_places(round) & quorum_bit(place)) != 0 && (int)place != round->self
-            && round->owners[place].fingerprint != round->local_fingerprint)
-            return false;
-    }
-    return true;
+    return !round_has_other_answer(round, round->local_fingerprint);
 }
 
 static bool has_any_record(const struct round *round)
@@ -260,11 +261,10 @@ void get_on_local(struct coordinator *coordinator, struct request *request)
         start_round(coordinator, request, needed, asks_all);
 }
 
-/* An answer that came after the quorum's: whoever turns out to lack something gets it. */
-static void repair(struct round *round, unsigned place)
+/* Answers that came after the quorum's: whoever turns out to lack something gets it. */
+static void repair(struct round *round)
 {
-    uint64_t known = round->made != NULL ? round->made_fingerprint : round->local_fingerprint;
-    if (round->owners[place].fingerprint == known)
+    if (!round_has_other_answer(round, round->made != NULL ? round->made_fingerprint : round->local_fingerprint))
         return;
     counter_increment(&round->coordinator->counters.other_answers);
     if (!merge_answers(round))
@@ -274,22 +274,17 @@ static void repair(struct round *round, unsigned place)
 
 void get_on_read(struct round *round, unsigned place)
 {
-    bool counts = (round->reads.yes & quorum_bit(place)) != 0;
+    (void)place;
     switch (round->phase) {
     case ROUND_READING:
         advance(round);
         break;
-    case ROUND_WRITING:
-        if (counts)
-            repair(round, place);
-        break;
     case ROUND_LINGERING:
-        if (counts)
-            repair(round, place);
+        repair(round);
         if (round_reads_out(round) == 0 && round_writes_out(round) == 0 && !round->store_has_merge)
             round_close(round);
         break;
-    default:
+    default: /* WRITING: what is being written back is what the client is shown; the rest comes after that */
         break;
     }
 }

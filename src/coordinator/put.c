@@ -311,8 +311,19 @@ void put_on_write(struct round *round, unsigned place, hybrid_time winner)
 
 void put_on_restamped(struct round *round)
 {
-    if (!restamp_finish(round)) /* something has overwritten it here meanwhile: it need not win any more */
+    switch (restamp_finish(round)) {
+    case RESTAMP_FAILED: /* what is here and elsewhere counts for nothing against the winner */
+        if (round->request != NULL)
+            fail(round, FAILURE_DISK_WRITE);
+        else
+            round_close(round);
+        return;
+    case RESTAMP_OVERWRITTEN: /* it need not win any more */
         round->has_dot = false;
+        break;
+    case RESTAMP_DONE:
+        break;
+    }
     write_others(round);
 }
 

@@ -145,6 +145,7 @@ void coordinator_take_registers(struct coordinator *coordinator, struct instant 
         return;
     struct registers_write *write = malloc(sizeof *write);
     CHECK_MEMORY(write);
+    coordinator->pending++;
     coordinator_store_registers(coordinator, now, write, registers, COORDINATOR_OP_REGISTERS);
 }
 

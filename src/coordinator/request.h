@@ -115,6 +115,7 @@ struct request {
     struct coordinator *coordinator;
     struct round *round; /* NULL where there is one owner only */
     uint64_t deadline_ns;
+    bool in_doubt;           /* a coordinator that is gone may have done it: nobody can say that nothing was done */
     bool has_effects;        /* GET: it has turned out to change something (a claim on a stale item, a vivification) */
     hybrid_time touch_stamp; /* GET that touched or made the item: what has this stamp is shown even if now expired */
     struct version version_one;   /* versions points here when there is just one */
@@ -130,6 +131,18 @@ static inline struct bytes request_key(const struct request *request)
 /* A request without any option for a key of 0 .. REQUEST_KEY_MAX bytes (0 for REQUEST_FLUSH only). Does not touch the
  * rest of the key buffer. */
 void request_init(struct request *request, enum request_kind kind, struct bytes key, request_done *done, void *owner);
+
+/* To be called before request->done: an answer that claims that nothing was done becomes FAILURE_LOST if the request is
+ * in doubt. */
+static inline void request_admit_doubt(struct request *request)
+{
+    bool denies = request->status == REQUEST_NO_MEMORY
+                  || (request->status == REQUEST_FAILED && request->failure != FAILURE_TIMEOUT);
+    if (!request->in_doubt || !denies)
+        return;
+    request->status = REQUEST_FAILED;
+    request->failure = FAILURE_LOST;
+}
 
 /* Gives back what the answer holds. After it the structure may be reused. */
 void request_finish(struct request *request);

@@ -12,10 +12,12 @@ static enum store_verdict restamp_apply(struct store_op *op, struct bytes curren
     arena_reset(arena);
     blob_release(round->restamped);
     round->restamped = NULL;
+    round->overwritten = false;
     if (current.len == 0 || record_decode(current, &object, arena) != RECORD_OK)
         return STORE_KEEP;
     const struct version *newest = object_newest(&object);
-    if (newest == NULL || !dot_equal(&newest->dot, &round->dot))
+    round->overwritten = newest == NULL || !dot_equal(&newest->dot, &round->dot);
+    if (round->overwritten)
         return STORE_KEEP;
 
     struct version fresh = *newest, stamped = replica_fresh_version(coordinator->replica, &object, coordinator->now);
@@ -48,18 +50,19 @@ void restamp_start(struct round *round)
                                                  .durability = round->bucket->durability,
                                                  .keeps_use = true}};
     round->store_has_merge = true;
+    coordinator->pending++;
     counter_increment(&coordinator->counters.restamps);
     store_submit(coordinator->store, coordinator->now, &round->merge.op);
 }
 
-bool restamp_finish(struct round *round)
+enum restamp_outcome restamp_finish(struct round *round)
 {
     struct request *request = round->request;
     struct blob *restamped = round->restamped;
     round->restamped = NULL;
     if (round->merge.op.status != STORE_OK || restamped == NULL) {
         blob_release(restamped);
-        return false;
+        return round->merge.op.status == STORE_UNCHANGED && round->overwritten ? RESTAMP_OVERWRITTEN : RESTAMP_FAILED;
     }
     if (request != NULL && request->record != NULL) { /* a get that made the item shows it as it is now */
         blob_release(request->record);
@@ -68,5 +71,5 @@ bool restamp_finish(struct round *round)
     blob_release(round->made);
     round->made = restamped;
     round->dot = round->restamped_dot;
-    return true;
+    return RESTAMP_DONE;
 }

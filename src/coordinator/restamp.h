@@ -9,8 +9,13 @@
 /* Submits the update of the local copy: the version round->dot, above round->floor. */
 void restamp_start(struct round *round);
 
-/* It has come back. True: round->made and round->dot are new; false: the version is not the current one any more, or it
- * could not be stored. */
-bool restamp_finish(struct round *round);
+enum restamp_outcome {
+    RESTAMP_DONE,        /* round->made and round->dot are new */
+    RESTAMP_OVERWRITTEN, /* the version is not the current one here any more */
+    RESTAMP_FAILED       /* it could not be stored: the version that loses is all there is */
+};
+
+/* It has come back. */
+enum restamp_outcome restamp_finish(struct round *round);
 
 #endif

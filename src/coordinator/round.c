@@ -345,6 +345,16 @@ bool round_merge_fetched(const struct round *round, struct object *object, struc
     return true;
 }
 
+bool round_has_other_answer(const struct round *round, uint64_t fingerprint)
+{
+    for (unsigned place = 0; place < round->owner_count; place++) {
+        bool has_answered = is_other(round, place) && (round->reads.yes & quorum_bit(place)) != 0;
+        if (has_answered && round->owners[place].fingerprint != fingerprint)
+            return true;
+    }
+    return false;
+}
+
 void round_merge_locally(struct round *round)
 {
     struct coordinator *coordinator = round->coordinator;
@@ -366,6 +376,7 @@ void round_merge_locally(struct round *round)
     round->merge.op.durability = round->bucket->durability;
     round->merge.op.keeps_use = true;
     round->store_has_merge = true;
+    coordinator->pending++;
     store_submit(coordinator->store, coordinator->now, &round->merge.op);
 }
 

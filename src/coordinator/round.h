@@ -69,7 +69,8 @@ struct round {
     bool repair_again;      /* `made` has changed while merge.op was in the store */
     bool closing;
     bool keeps_use;
-    bool has_dot; /* put: `dot` is the version that it made */
+    bool has_dot;     /* put: `dot` is the version that it made */
+    bool overwritten; /* while RESTAMPING: something else is the newest here by now */
     struct quorum reads, writes;
     struct dot dot, restamped_dot;
     struct blob *restamped;     /* while RESTAMPING: what becomes `made` */
@@ -130,6 +131,9 @@ void round_note_silence(struct round *round);
 /* Merges everything that READs have brought into `object`, whose arrays are in the arena. false: a record that cannot
  * be decoded. */
 bool round_merge_fetched(const struct round *round, struct object *object, struct arena *arena);
+
+/* Has another owner answered a READ with something else than what has this fingerprint? */
+bool round_has_other_answer(const struct round *round, uint64_t fingerprint);
 
 /* Submits the merge of `made` into the local copy. */
 void round_merge_locally(struct round *round);

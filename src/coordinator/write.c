@@ -17,7 +17,7 @@ struct write {
     struct replica_present present;
     struct round *round;         /* NULL where this node is the only owner */
     struct object object;        /* the record as it is, and what the other owners have beside it */
-    bool merged;                 /* `object` is more than the record here */
+    bool is_unspread;            /* `object` is more than the record here, or than what another owner has answered */
     const struct version *shown; /* its newest version if visible, else NULL */
     struct cas_verdict cas;      /* of a request with a token that was accepted */
     struct blob *made;           /* value bytes made here (append, incr), given back at the end */
@@ -339,8 +339,8 @@ static enum store_verdict write_tombstone_of_missing(struct write *write)
 /* A reply needs the record even when nothing had to be changed after all. */
 static enum store_verdict keep_and_show(struct write *write, struct bytes current)
 {
-    if (write->merged)
-        return keep(write, REQUEST_OK); /* what was read from the others is stored, and shown from there */
+    if (write->is_unspread)
+        return keep(write, REQUEST_OK); /* it is stored and sent, and shown from there */
     struct blob *copy = blob_new(current.len);
     if (copy == NULL)
         return keep(write, REQUEST_NO_MEMORY);
@@ -513,7 +513,8 @@ static bool take_in(struct write *write, struct bytes current)
     uint64_t before = object_fingerprint(&write->object);
     if (!round_merge_fetched(write->round, &write->object, arena))
         return false;
-    write->merged = object_fingerprint(&write->object) != before;
+    uint64_t fingerprint = object_fingerprint(&write->object);
+    write->is_unspread = fingerprint != before || round_has_other_answer(write->round, fingerprint);
     return true;
 }
 
@@ -537,7 +538,8 @@ enum store_verdict write_apply(struct store_op *op, struct bytes current, struct
     enum store_verdict verdict = judge(&write, current);
     /* The answer tells of something that too few owners may have: they get it before the client learns of it, as they
      * do with a get. */
-    if (verdict == STORE_KEEP && write.merged && draft->record == NULL && request->status != REQUEST_NO_MEMORY)
+    bool tells = request->status != REQUEST_NO_MEMORY && request->status != REQUEST_TOO_LARGE;
+    if (verdict == STORE_KEEP && write.is_unspread && draft->record == NULL && tells)
         verdict = encode(&write, &write.object);
     op->keeps_use = write.shown != NULL && keeps_use(request);
     blob_release(write.made);

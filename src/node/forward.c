@@ -284,6 +284,8 @@ bool forward_on_reply(struct node *node, struct instant now, struct node_link *l
     struct forward *forward = find(node->forwards, link, reply.number);
     if (forward == NULL)
         return true; /* a late one, or a copy: its request has ended */
+    if (!forward_is_answer_to(forward->request, &reply))
+        return false;
     if ((reply.marks & FORWARD_NOT_MINE) != 0) {
         park(node, now, forward);
     } else if (is_worth_another(&reply)) {
@@ -318,10 +320,12 @@ void forward_on_link_down(struct node *node, struct instant now, struct node_lin
     struct list *first;
     while ((first = link->forwards.next) != &link->forwards) {
         struct forward *forward = CONTAINER_OF(first, struct forward, of_link);
-        if (is_idempotent(forward->request))
+        if (is_idempotent(forward->request)) {
+            forward->request->in_doubt = forward->request->kind != REQUEST_GET;
             go_elsewhere(node, now, forward, link->link->peer);
-        else
+        } else {
             end_failed(node, forward, FAILURE_LOST);
+        }
     }
 }
 

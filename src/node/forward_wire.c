@@ -80,6 +80,12 @@ static void take_record(struct node *node, struct instant now, struct request *r
     read_answer(&node->coordinator, request);
 }
 
+bool forward_is_answer_to(const struct request *request, const struct message_forward_reply *reply)
+{
+    bool shows = request->kind == REQUEST_GET && reply->status == REQUEST_OK;
+    return (reply->record.len != 0) == shows;
+}
+
 void forward_take_reply(struct node *node, struct instant now, struct request *request,
                         const struct message_forward_reply *reply)
 {

@@ -8,6 +8,8 @@
 /* What this node asks of another coordinator. */
 void forward_write(struct node *node, const struct request *request, uint64_t number, uint32_t remaining_ms,
                    struct chain *out);
+/* Can this be the answer to the request? A get that was found shows something, and nothing else does. */
+bool forward_is_answer_to(const struct request *request, const struct message_forward_reply *reply);
 /* Fills the answer of the request; a get judges the object that came as a local one would be judged. */
 void forward_take_reply(struct node *node, struct instant now, struct request *request,
                         const struct message_forward_reply *reply);

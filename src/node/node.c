@@ -59,7 +59,7 @@ void node_init(struct node *node, struct node_shared *shared, struct store_loop 
 
 void node_close(struct node *node)
 {
-    CHECK(list_is_empty(&node->links) && node->pending == 0 && queue_is_empty(&node->inspections));
+    CHECK(list_is_empty(&node->links) && node_pending(node) == 0 && queue_is_empty(&node->inspections));
     sweep_free(node->sweep);
     forward_table_free(node->forwards);
     coordinator_close(&node->coordinator);
@@ -72,7 +72,7 @@ void node_close(struct node *node)
 
 unsigned node_pending(const struct node *node)
 {
-    return node->pending;
+    return node->pending + node->coordinator.pending;
 }
 
 void node_load(struct node *node, struct instant now)

@@ -124,7 +124,8 @@ struct node {
 void node_init(struct node *node, struct node_shared *shared, struct store_loop *store);
 /* All requests and inspections have ended, all links are down, nothing is pending. */
 void node_close(struct node *node);
-/* What is still under way for other nodes, also when their links are down; node_settle and node_tick end it. */
+/* What is still under way for other nodes, also when their links are down, and what of requests that have been answered
+ * is still in the store; node_settle and node_tick end it. */
 unsigned node_pending(const struct node *node);
 
 /* A connection's handshake is over. The node borrows the link until node_link_down. A dialled link is used for requests

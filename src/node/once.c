@@ -13,8 +13,8 @@ static void move_to(struct once *once, uint64_t newest)
     if (newest - once->newest >= ONCE_WINDOW) {
         memset(once->seen, 0, sizeof once->seen);
     } else {
-        for (uint64_t number = once->newest + 1; number <= newest; number++)
-            forget(once, number);
+        for (uint64_t number = once->newest; number != newest;)
+            forget(once, ++number);
     }
     once->newest = newest;
 }

@@ -78,6 +78,7 @@ unsigned node_go_on(struct node *node, struct instant now);
 /* The request has its answer, and not from this node's coordinator. */
 static inline void node_end(struct node *node, struct request *request)
 {
+    request_admit_doubt(request);
     queue_push(&node->ended, &request->op.link);
     node->has_more = true;
 }

@@ -188,6 +188,64 @@ static void a_late_answer_with_news_repairs_those_who_answered_before(void **sta
     owners_close(ring);
 }
 
+/* It was told the fingerprint of the local copy as that was when it was asked; that copy has changed since. */
+static void a_late_answer_that_nothing_differs_is_about_the_copy_of_then(void **state)
+{
+    (void)state;
+    owners_open(ring);
+    unsigned first = at(ring, "k", 0), third = at(ring, "k", 2);
+    assert_int_equal(set(ring, first, "k", "old"), REQUEST_OK);
+    ring_pass(ring, 5);
+    plant(ring, 1, "k", "new");
+    ring_loop(ring, first, 0)->coordinator.settings.read_all_share = 1000;
+    rule(FATE_HELD, MESSAGE_READ_REPLY, (int)third, ANY);
+    assert_true(shows(ring, first, "k", "new"));
+    assert_true(holds(ring, third, "k", "old"));
+    all_arrive();
+    ring_release_held(ring);
+    ring_pump(ring);
+    assert_true(holds(ring, third, "k", "new"));
+    owners_close(ring);
+}
+
+/* While older news are being written back, an answer brings newer ones: whoever is shown these too must find them at a
+ * quorum, or is not shown them yet. */
+static void what_is_shown_has_been_written_back(void **state)
+{
+    (void)state;
+    all_arrive();
+    ring_open(ring, 5, 5);
+    owners_set_buckets(ring);
+    ring->judge = owners_judge;
+    unsigned first = at(ring, "w:k", 0), second = at(ring, "w:k", 1), third = at(ring, "w:k", 2),
+             fourth = at(ring, "w:k", 3); /* r = 3 */
+    plant(ring, 1, "w:k", "old");
+    ring_pass(ring, 5);
+    plant(ring, 3, "w:k", "new");
+    ring_loop(ring, first, 0)->coordinator.settings.read_all_share = 1000;
+    rule(FATE_HELD, MESSAGE_READ_REPLY, (int)fourth, ANY);
+    rule(FATE_HELD, MESSAGE_WRITE_REPLY, ANY, ANY);
+    rule(FATE_LOST, MESSAGE_READ, (int)first, (int)at(ring, "w:k", 4));
+    struct request *request = ask(ring, REQUEST_GET, "w:k");
+    start(ring, first, request);
+    assert_false(is_done(request));
+    assert_true(holds(ring, second, "w:k", "old") && holds(ring, third, "w:k", "old"));
+    all_arrive();
+    rule(FATE_LOST, MESSAGE_WRITE, ANY, ANY);
+    ring_release_held(ring);
+    ring_pump(ring);
+    assert_true(is_done(request) && request->status == REQUEST_OK);
+    bool shows_new = bytes_equal(request->versions[0].value, text("new"));
+    unsigned with_it = 0; /* who has what is newer has both */
+    for (unsigned m = 0; m < 5; m++)
+        with_it += holds(ring, m, "w:k", "new") || (!shows_new && holds(ring, m, "w:k", "old"));
+    assert_true(with_it >= 3);
+
+    all_arrive(); /* and what came too late to be shown is repaired all the same */
+    assert_true(shows(ring, first, "w:k", "new"));
+    owners_close(ring);
+}
+
 static void duplicate_reply_counts_once(void **state)
 {
     (void)state;
@@ -363,6 +421,8 @@ int main(void)
         cmocka_unit_test(hedge_goes_to_next_owner),
         cmocka_unit_test(late_answer_is_repaired),
         cmocka_unit_test(a_late_answer_with_news_repairs_those_who_answered_before),
+        cmocka_unit_test(a_late_answer_that_nothing_differs_is_about_the_copy_of_then),
+        cmocka_unit_test(what_is_shown_has_been_written_back),
         cmocka_unit_test(duplicate_reply_counts_once),
         cmocka_unit_test(an_answer_after_all_is_over_is_dropped),
         cmocka_unit_test(an_answer_to_an_earlier_round_does_not_count_in_a_later_one),

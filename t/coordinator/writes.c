@@ -173,6 +173,49 @@ static void add_sees_what_only_another_owner_has(void **state)
     owners_close(ring);
 }
 
+/* A refusal tells of what there is as much as a value does, also when only the coordinator itself has it. */
+static void who_is_refused_for_what_only_the_coordinator_has_finds_it_at_a_quorum(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"add", "cas", "incr", "gat"};
+    owners_open(ring);
+    for (unsigned i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *key = keys[i];
+        unsigned first = at(ring, key, 0);
+        plant(ring, 0, key, "v");
+        struct request *request;
+        enum request_status expected;
+        switch (i) {
+        case 0:
+            request = asked_to(REQUEST_ADD, key, "mine");
+            expected = REQUEST_NOT_STORED;
+            break;
+        case 1:
+            request = asked_to(REQUEST_SET, key, "mine");
+            request->has_token = true;
+            request->token = 1;
+            expected = REQUEST_EXISTS;
+            break;
+        case 2:
+            request = incr_of(key);
+            expected = REQUEST_NON_NUMERIC;
+            break;
+        default:
+            request = ask(ring, REQUEST_GET, key);
+            request->has_effects = true; /* a claim that another has taken meanwhile */
+            request->claims = true;
+            expected = REQUEST_OK;
+            break;
+        }
+        assert_int_equal(run(ring, first, request), expected);
+        assert_true(holds(ring, at(ring, key, 1), key, "v") || holds(ring, at(ring, key, 2), key, "v"));
+        memset(ring->frames, 0, sizeof ring->frames);
+        assert_int_equal(run(ring, first, asked_to(REQUEST_ADD, key, "mine")), REQUEST_NOT_STORED);
+        assert_int_equal(ring->frames[MESSAGE_WRITE], 0); /* all have it: nothing is sent */
+    }
+    owners_close(ring);
+}
+
 static void read_modify_writes_act_on_what_only_another_owner_has(void **state)
 {
     (void)state;
@@ -466,6 +509,7 @@ int main(void)
         cmocka_unit_test(a_write_whose_owners_go_is_an_unknown_outcome_at_once),
         cmocka_unit_test(writes_are_refused_while_they_are_held_and_reads_are_not),
         cmocka_unit_test(add_sees_what_only_another_owner_has),
+        cmocka_unit_test(who_is_refused_for_what_only_the_coordinator_has_finds_it_at_a_quorum),
         cmocka_unit_test(read_modify_writes_act_on_what_only_another_owner_has),
         cmocka_unit_test(cas_takes_the_token_of_what_only_another_owner_has),
         cmocka_unit_test(cas_covers_what_its_client_has_read_elsewhere),

@@ -187,7 +187,7 @@ static void gets_and_touches_are_sent_on(void **state)
 
 /* The first coordinator has carried it out and is gone; whoever is asked after it does nothing. What became of it is
  * unknown all the same. */
-static void a_set_that_may_have_been_done_never_claims_that_it_was_not(void **state)
+static void a_touch_that_may_have_been_done_never_claims_that_it_was_not(void **state)
 {
     (void)state;
     char key[32];
@@ -196,8 +196,8 @@ static void a_set_that_may_have_been_done_never_claims_that_it_was_not(void **st
         key_led_by(ring, 2, way, key);
         unsigned second = place_of_key(ring, key, 1), third = place_of_key(ring, key, 2);
         unsigned from = way == 1 ? second : not_owner_of(key);
-        struct request *request = ask(ring, REQUEST_SET, key);
-        request->value = text("1");
+        assert_int_equal(set(ring, from, key, "1"), REQUEST_OK);
+        struct request *request = ask(ring, REQUEST_TOUCH, key);
         judge_by(lose, MESSAGE_FORWARD_REPLY);
         start(ring, from, request);
         assert_false(is_done(request));
@@ -457,7 +457,7 @@ int main(void)
         cmocka_unit_test(requests_that_must_not_be_done_twice_fail_as_lost),
         cmocka_unit_test(what_asks_for_a_token_or_changes_by_reading_fails_as_lost_too),
         cmocka_unit_test(gets_and_touches_are_sent_on),
-        cmocka_unit_test(a_set_that_may_have_been_done_never_claims_that_it_was_not),
+        cmocka_unit_test(a_touch_that_may_have_been_done_never_claims_that_it_was_not),
         cmocka_unit_test(a_request_that_never_left_is_sent_elsewhere_whatever_it_is),
         cmocka_unit_test(a_lost_forward_times_out_and_its_silent_peer_is_left_alone_for_a_while),
         cmocka_unit_test(an_answer_that_comes_too_late_changes_nothing),

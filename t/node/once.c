@@ -52,6 +52,15 @@ static void a_leap_forgets_what_it_leaves_behind_and_nothing_else(void **state)
     assert_false(once_take(&once, UINT64_MAX - ONCE_WINDOW));
 }
 
+static void the_last_numbers_of_all_may_come_one_by_one(void **state)
+{
+    (void)state;
+    static struct once once;
+    assert_true(once_take(&once, UINT64_MAX - 1));
+    assert_true(once_take(&once, UINT64_MAX));
+    assert_false(once_take(&once, UINT64_MAX));
+}
+
 /* Against the obvious: a set of all numbers that have come. */
 static void any_order_gives_what_a_set_of_all_numbers_gives(void **state)
 {
@@ -83,6 +92,7 @@ int main(void)
         cmocka_unit_test(zero_is_no_number),
         cmocka_unit_test(numbers_that_were_left_out_may_come_late),
         cmocka_unit_test(a_leap_forgets_what_it_leaves_behind_and_nothing_else),
+        cmocka_unit_test(the_last_numbers_of_all_may_come_one_by_one),
         cmocka_unit_test(any_order_gives_what_a_set_of_all_numbers_gives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

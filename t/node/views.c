@@ -108,6 +108,29 @@ static void what_went_to_a_former_owner_goes_to_the_new_one_with_the_newer_view(
     ring_close(ring);
 }
 
+/* A get that turns out to change something, while the only owner of its key becomes another one. */
+static void a_former_owner_does_not_go_on_with_a_get_that_changes_something(void **state)
+{
+    (void)state;
+    char key[32];
+    ring_open_with(ring, 3, 1, 1);
+    for (unsigned m = 0; m < 3; m++)
+        ring_publish(ring, m, 2, 1);
+    ring_dial_all(ring);
+    ring_pump(ring);
+    moved_key(key);
+    struct request *request = ask(ring, REQUEST_GET, key);
+    request->vivify = true;
+    node_request(ring_loop(ring, 1, 0), ring->now, request);
+    for (unsigned m = 0; m < 3; m++)
+        ring_publish(ring, m, 3, 2);
+    ring_pump(ring);
+    assert_true(is_done(request) && request->status == REQUEST_OK && request->won);
+    assert_int_equal(COUNTER(ring, 2, served_forwards), 1);
+    assert_int_equal(get(ring, 0, key)->status, REQUEST_OK);
+    ring_close(ring);
+}
+
 static void what_went_to_an_owner_that_does_not_know_yet_waits_for_it(void **state)
 {
     (void)state;
@@ -360,6 +383,7 @@ int main(void)
         cmocka_unit_test(a_loop_that_never_runs_keeps_the_view_it_has_and_no_other),
         cmocka_unit_test(a_node_may_be_opened_again_in_the_place_of_a_closed_one),
         cmocka_unit_test(what_went_to_a_former_owner_goes_to_the_new_one_with_the_newer_view),
+        cmocka_unit_test(a_former_owner_does_not_go_on_with_a_get_that_changes_something),
         cmocka_unit_test(what_went_to_an_owner_that_does_not_know_yet_waits_for_it),
         cmocka_unit_test(who_waits_in_vain_for_a_view_is_told_that_nothing_was_done),
         cmocka_unit_test(a_replica_with_a_newer_view_refuses_and_its_asker_starts_again_under_it),
