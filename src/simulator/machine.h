@@ -70,7 +70,8 @@ struct machine {
     struct node_shared *shared;
     struct membership *membership;
     uint64_t membership_at_ns; /* of the earliest event for it that is under way */
-    bool storage_called, sync_called;
+    uint64_t storage_at_ns;    /* of the storage thread's next turn */
+    bool sync_called;
     unsigned loop_count; /* that serve; one more sweeps */
     struct machine_loop loops[PLAN_LOOPS_MAX + 1];
     struct session_settings session_settings;

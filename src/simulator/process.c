@@ -51,28 +51,35 @@ static hybrid_time newest(const struct machine *machine)
     return machine->shared == NULL ? 0 : atomic_load(&node_clock(machine->shared)->last);
 }
 
+static void on_storage_turn(struct world *world, const struct event *event);
+
+/* The storage thread's next turn, unless an earlier one is under way. */
+static void call_storage(struct machine *machine, uint64_t delay_ns)
+{
+    struct world *world = machine->world;
+    uint64_t at = world->now_ns + delay_ns;
+    if (at >= machine->storage_at_ns)
+        return;
+    machine->storage_at_ns = at;
+    world_after(world, delay_ns, process_event(machine, on_storage_turn, machine));
+}
+
 static void on_storage_turn(struct world *world, const struct event *event)
 {
     struct machine *machine = event->object;
-    if (!is_of_this_process(machine, event))
+    if (!is_of_this_process(machine, event) || world->now_ns < machine->storage_at_ns)
         return;
-    machine->storage_called = false;
+    machine->storage_at_ns = UINT64_MAX;
     uint64_t wait_ms = store_checkpoint_slice(machine->store, machine_now(machine), newest(machine));
-    if (wait_ms < STORAGE_WAIT_MS_MAX && !machine->storage_called) {
-        machine->storage_called = true;
-        world_after(world, wait_ms * WORLD_MS_NS + WORLD_US_NS, *event);
-    }
+    if (wait_ms < STORAGE_WAIT_MS_MAX)
+        call_storage(machine, wait_ms * WORLD_MS_NS + WORLD_US_NS);
 }
 
 static void wake_storage(void *host)
 {
     struct machine *machine = host;
-    struct world *world = machine->world;
-    if (machine->storage_called || machine->store == NULL)
-        return;
-    machine->storage_called = true;
-    world_after(world, (1 + world_draw(world, STORAGE_DELAY_US)) * WORLD_US_NS,
-                process_event(machine, on_storage_turn, machine));
+    if (machine->store != NULL)
+        call_storage(machine, (1 + world_draw(machine->world, STORAGE_DELAY_US)) * WORLD_US_NS);
 }
 
 static void on_sync_turn(struct world *world, const struct event *event)
@@ -249,13 +256,14 @@ void process_open(struct machine *machine)
     struct world *world = machine->world;
     struct store_recovery found = {0};
     machine->loop_count = world->plan.loops;
-    machine->storage_called = true; /* nobody is woken while it opens */
+    machine->storage_at_ns = 0; /* nobody is woken while it opens */
     machine->sync_called = false;
     open_store(machine, &found);
     checks_on_recovery(world, machine, &found);
     open_node(machine, found.newest);
     open_loops(machine);
-    world_after(world, WORLD_US_NS, process_event(machine, on_storage_turn, machine));
+    machine->storage_at_ns = UINT64_MAX;
+    call_storage(machine, WORLD_US_NS);
     world_after(world, world_draw(world, SWEEP_EVERY_MS * WORLD_MS_NS),
                 process_event(machine, on_sweep, &machine->loops[machine->loop_count]));
     plane_open(machine);
@@ -503,7 +511,7 @@ void process_close(struct machine *machine)
         checks_on_closed_loop(machine->world, loop);
         frontend_close(&loop->frontend);
     }
-    machine->storage_called = true;
+    machine->storage_at_ns = 0;
     store_close(machine->store, last);
     machine->store = NULL;
     node_shared_free(machine->shared);

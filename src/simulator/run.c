@@ -17,6 +17,8 @@ enum {
     REST_MS_MAX = 20000,
     STOP_MS_MAX = 15000,
     READ_PASSES = 4,
+    ATTEMPTS = 3,
+    ASK_AGAIN_MS = 150,
     WRITTEN_AGAIN_PERMILLE = 300, /* of the keys, after everything has been mended: the others show what was left */
     WARM_UP_MS = 1000,            /* until all links have been greeted */
     MEDDLE_EVERY_MS = 20
@@ -140,7 +142,7 @@ static void work(struct world *world)
 }
 
 /* One client asks one thing and waits for the answer. */
-static const struct op *ask(struct world *world, unsigned machine, int key, enum op_kind kind)
+static const struct op *ask_once(struct world *world, unsigned machine, int key, enum op_kind kind)
 {
     struct client *client = &world->clients[0];
     struct op *op = history_add(&world->history);
@@ -163,6 +165,19 @@ static const struct op *ask(struct world *world, unsigned machine, int key, enum
     return op;
 }
 
+/* A node that was silent when something failed is found to be up by the first request to it; others that come while
+ * that one is under way may still be refused, so they may ask again. */
+static void ask(struct world *world, unsigned machine, int key, enum op_kind kind)
+{
+    for (unsigned attempt = 1; attempt <= ATTEMPTS && !checks_failed(&world->checks); attempt++) {
+        world->must_serve = attempt == ATTEMPTS;
+        if (ask_once(world, machine, key, kind)->outcome != OP_FAILED)
+            break;
+        world_run_for(world, ASK_AGAIN_MS * (uint64_t)WORLD_MS_NS);
+    }
+    world->must_serve = false;
+}
+
 /* A key may be written through any node. */
 static void write_everything(struct world *world)
 {
@@ -170,7 +185,7 @@ static void write_everything(struct world *world)
         enum op_kind kind = world->keys.list[key].kind == KEYS_COUNTER ? OP_ADD : OP_SET;
         bool is_written = world_draws(world, WRITTEN_AGAIN_PERMILLE);
         for (unsigned i = 0; i < world->plan.nodes && is_written && !checks_failed(&world->checks); i++)
-            (void)ask(world, i, (int)key, kind);
+            ask(world, i, (int)key, kind);
     }
 }
 
@@ -179,7 +194,7 @@ static void read_everything(struct world *world)
     for (unsigned pass = 0; pass < READ_PASSES; pass++) {
         for (unsigned key = 0; key < world->keys.count; key++) {
             for (unsigned i = 0; i < world->plan.nodes && !checks_failed(&world->checks); i++)
-                (void)ask(world, i, (int)key, OP_GETS);
+                ask(world, i, (int)key, OP_GETS);
         }
         if (!run_until_rest(world, REST_MS_MAX))
             return;
@@ -191,7 +206,6 @@ static void settle(struct world *world)
 {
     (void)wait_until_all_serve(world, FOUNDING_MS_MAX);
     world_run_for(world, HEALING_MS * (uint64_t)WORLD_MS_NS);
-    world->must_serve = true;
     write_everything(world);
     read_everything(world);
     (void)run_until_rest(world, REST_MS_MAX);
