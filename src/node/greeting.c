@@ -16,12 +16,11 @@
 
 static void greet(struct node *node, struct node_link *link, bool is_reply)
 {
-    link->told = coordinator_flush_registers(&node->coordinator);
     const struct message_greeting greeting = {
         .epoch = node->view->epoch,
         .cluster = node->view->settings.cluster,
         .clock = atomic_load_explicit(&node->shared->replica.clock.last, memory_order_relaxed),
-        .flush = link->told,
+        .flush = coordinator_flush_registers(&node->coordinator),
         .is_reply = is_reply,
     };
     message_write_greeting(&link->link->out, &greeting);
@@ -105,8 +104,8 @@ static void on_known(struct node *node, struct node_link *link)
         return;
     }
     struct flush_registers ours = coordinator_flush_registers(&node->coordinator);
-    if (is_news(&ours, &link->told)) {
-        greet(node, link, false); /* a flush_all has passed between greeting and reply: the other must know of it */
+    if (is_news(&ours, &link->theirs)) {
+        greet(node, link, false); /* this was the reply to a greeting of before a flush_all */
         return;
     }
     link->is_greeted = true;
@@ -152,6 +151,7 @@ bool greeting_receive(struct node *node, struct instant now, struct node_link *l
         return false;
     }
     replica_observe(&node->shared->replica, greeting.clock, now);
+    link->theirs = greeting.flush;
     if (!link->is_storing)
         take_over(node, now, link, &greeting.flush);
     return true;

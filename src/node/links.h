@@ -22,10 +22,10 @@ struct node_link {
     bool is_storing;
 
     /* Of a dialled link. */
-    struct flush_registers told; /* in the last greeting */
-    uint64_t greet_at_ns;        /* until it is greeted: when to greet again */
-    uint64_t forwards_numbered;  /* the last number */
-    struct list forwards;        /* struct forward: waiting for a reply on it */
+    struct flush_registers theirs; /* that the last reply to a greeting told of */
+    uint64_t greet_at_ns;          /* until it is greeted: when to greet again */
+    uint64_t forwards_numbered;    /* the last number */
+    struct list forwards;          /* struct forward: waiting for a reply on it */
 
     /* Of an accepted link. */
     struct once once;

@@ -172,6 +172,27 @@ static void a_flush_between_greeting_and_reply_is_told_before_the_link_is_used(v
     ring_close(ring);
 }
 
+/* The reply to the first greeting says nothing of a second one, which told of a flush and did not arrive. */
+static void an_old_reply_does_not_stand_for_a_greeting_that_was_lost(void **state)
+{
+    (void)state;
+    open_unlinked(2);
+    struct node *dials = ring_loop(ring, 0, 0), *accepts = ring_loop(ring, 1, 0);
+    (void)ring_dial(ring, 0, 0, 1);
+    ring->judge = hold_greetings;
+    ring_pump(ring);
+    const struct flush_registers registers = {.flushed = hybrid_of_ms(ring->now.wall_ms + 5)};
+    node_learn(dials, ring->now, registers.flushed, &registers);
+    ring->judge = lose_greetings;
+    ring_pass(ring, NODE_GREETING_MS + 1);
+    ring->judge = NULL;
+    ring_release_held(ring);
+    ring_pump(ring);
+    assert_true(coordinator_flush_registers(&accepts->coordinator).flushed == registers.flushed);
+    assert_non_null(peers_find(&dials->peers, ring->machines[1].id)->link);
+    ring_close(ring);
+}
+
 static void clocks_follow_each_other_but_not_into_an_absurd_future(void **state)
 {
     (void)state;
@@ -294,6 +315,7 @@ int main(void)
         cmocka_unit_test(flush_registers_come_before_data),
         cmocka_unit_test(a_dialler_learns_of_a_flush_from_the_reply),
         cmocka_unit_test(a_flush_between_greeting_and_reply_is_told_before_the_link_is_used),
+        cmocka_unit_test(an_old_reply_does_not_stand_for_a_greeting_that_was_lost),
         cmocka_unit_test(clocks_follow_each_other_but_not_into_an_absurd_future),
         cmocka_unit_test(a_link_to_another_cluster_is_refused),
         cmocka_unit_test(data_before_the_greeting_is_malformed),
