@@ -114,6 +114,12 @@ static void on_write(struct round *round, unsigned place, bool is_stored, hybrid
     put_on_write(round, place, is_stored ? winner : 0);
 }
 
+/* No time of a version, and none to go above. */
+static bool is_sane(hybrid_time winner)
+{
+    return winner >> 62 == 0;
+}
+
 unsigned coordinator_on_write_reply(struct coordinator *coordinator, struct instant now, uint32_t from,
                                     const struct message_write_reply *reply)
 {
@@ -129,7 +135,7 @@ unsigned coordinator_on_write_reply(struct coordinator *coordinator, struct inst
         return coordinator_settle(coordinator, now);
     if (reply->status == MESSAGE_STALE_EPOCH)
         note_stale(round, place);
-    on_write(round, place, reply->status == MESSAGE_OK, reply->winner);
+    on_write(round, place, reply->status == MESSAGE_OK && is_sane(reply->winner), reply->winner);
     return coordinator_settle(coordinator, now);
 }
 

@@ -95,8 +95,8 @@ static void an_owner_that_says_nothing_is_left_out_and_probed_again(void **state
     memset(ring->frames, 0, sizeof ring->frames);
     assert_int_equal(set(ring, first, "k", "2"), REQUEST_OK);
     assert_int_equal(ring->frames[MESSAGE_WRITE], 1);
-    ring_pass(ring, 110); /* PEER_PROBE_MS_MIN */
     all_arrive();
+    ring_pass(ring, 110); /* PEER_PROBE_MS_MIN */
     assert_int_equal(set(ring, first, "k", "3"), REQUEST_OK);
     assert_int_equal(ring->frames[MESSAGE_WRITE], 3);
     assert_int_equal(set(ring, first, "k", "4"), REQUEST_OK);
@@ -417,6 +417,93 @@ static void lww_loser_restamps(void **state)
     owners_close(ring);
 }
 
+static enum disk_status fail_to_sync(struct disk *disk, struct disk_file *file)
+{
+    (void)disk, (void)file;
+    return DISK_IO;
+}
+
+static enum engine_status fail_to_commit(struct engine *engine)
+{
+    backing_abort(engine);
+    return ENGINE_IO;
+}
+
+static void sync_all(void)
+{
+    for (unsigned m = 0; m < ring->machine_count; m++)
+        store_sync(ring->machines[m].store);
+    ring_pump(ring);
+}
+
+/* Its version is stored, but under a time that loses; the later one could not be made durable. */
+static void a_loser_that_cannot_be_restamped_is_no_success(void **state)
+{
+    (void)state;
+    all_arrive();
+    ring_open_over(ring, BACKING_DURABLE, 3, 1, 3);
+    ring_join_all(ring);
+    ring->judge = owners_judge;
+    owners_set_buckets(ring);
+    unsigned first = at(ring, "l:k", 0), second = at(ring, "l:k", 1);
+    hybrid_observe(node_clock(ring->machines[second].shared), hybrid_of_ms(ring->now.wall_ms + 10000));
+    ring_cut(ring, ring_joint(ring, second, 0, first));
+    assert_int_equal(set(ring, second, "l:k", "ahead"), REQUEST_OK);
+
+    struct bucket_table table;
+    bucket_table_init(&table);
+    struct bucket latest = owners_bucket("l:", 2, 2);
+    latest.reconcile = RECONCILE_LWW;
+    latest.durability = DURABILITY_SYNCED;
+    assert_null(bucket_table_put(&table, &latest));
+    assert_true(node_reload_buckets(ring->machines[first].shared, &table));
+    bucket_table_close(&table);
+    struct request *request = asked_to(REQUEST_SET, "l:k", "later");
+    start(ring, first, request);
+    sync_all(); /* the local copy */
+    sync_all(); /* the others', of whom the second says that it loses */
+    assert_int_equal(COORDINATED(ring, first, restamps), 1);
+    assert_false(is_done(request));
+    struct backing *backing = ring->machines[first].backing;
+    const struct engine_ops *good = backing->engine.ops;
+    struct engine_ops failing = *good;
+    failing.commit = fail_to_commit;
+    backing->engine.ops = &failing;
+    backing->disk.sync = fail_to_sync;
+    sync_all();
+    for (unsigned slices = 0; slices < 10 && !is_done(request); slices++) {
+        (void)store_checkpoint_slice(ring->machines[first].store, ring->now, 0);
+        ring_pump(ring);
+    }
+    assert_true(is_done(request));
+    assert_int_equal(request->status, REQUEST_FAILED);
+    assert_int_equal(request->failure, FAILURE_DISK_WRITE);
+    backing->engine.ops = good;
+    backing->disk.sync = backing_sync;
+    owners_close(ring);
+}
+
+/* A winner's time at the end of all time comes from a node that has gone mad: above it there is no other. */
+static void an_impossible_winner_is_no_acknowledgement(void **state)
+{
+    (void)state;
+    owners_open(ring);
+    unsigned first = at(ring, "l:k", 0), second = at(ring, "l:k", 1), third = at(ring, "l:k", 2);
+    struct coordinator *coordinator = &ring_loop(ring, first, 0)->coordinator;
+    rule(FATE_LOST, MESSAGE_WRITE_REPLY, ANY, ANY);
+    struct request *request = asked_to(REQUEST_SET, "l:k", "v");
+    start(ring, first, request);
+    for (uint64_t id = 0; id < 64 << 16; id++) { /* whichever it is */
+        const struct message_write_reply reply = {.id = id, .epoch = 1, .winner = UINT64_MAX};
+        (void)coordinator_on_write_reply(coordinator, ring->now, ring->machines[second].id, &reply);
+        (void)coordinator_on_write_reply(coordinator, ring->now, ring->machines[third].id, &reply);
+    }
+    ring_pump(ring);
+    assert_true(is_done(request) && request->status == REQUEST_FAILED);
+    assert_int_equal(COORDINATED(ring, first, restamps), 0);
+    owners_close(ring);
+}
+
 static void lww_writes_do_not_restamp_while_clocks_agree(void **state)
 {
     (void)state;
@@ -518,6 +605,8 @@ int main(void)
         cmocka_unit_test(delete_of_unknown_key_leaves_tombstone),
         cmocka_unit_test(a_delete_that_found_nothing_covers_nothing_that_it_could_not_know),
         cmocka_unit_test(lww_loser_restamps),
+        cmocka_unit_test(a_loser_that_cannot_be_restamped_is_no_success),
+        cmocka_unit_test(an_impossible_winner_is_no_acknowledgement),
         cmocka_unit_test(lww_writes_do_not_restamp_while_clocks_agree),
         cmocka_unit_test(stale_epoch_waits_for_view),
         cmocka_unit_test(who_waits_in_vain_for_a_view_has_an_unknown_outcome),
