@@ -19,7 +19,7 @@ static unsigned rows(void *host, struct membership_row *rows, unsigned max)
 
 static const char *waits_for(void *host)
 {
-    return membership_waits_for(((struct shell *)host)->cluster.membership);
+    return cluster_waits_for(&((struct shell *)host)->cluster);
 }
 
 static bool engine(void *host, struct engine_usage *usage)

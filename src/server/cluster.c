@@ -2,10 +2,12 @@
 
 #include "base/check.h"
 #include "server/clock.h"
+#include "server/cluster_links.h"
 #include "server/state_file.h"
 #include "server/version.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -256,6 +258,38 @@ bool cluster_has_others(const struct cluster *cluster)
 {
     const struct ring_view *view = cluster->membership != NULL ? membership_view(cluster->membership) : NULL;
     return view != NULL && view->member_count > 1;
+}
+
+uint32_t cluster_missing(const struct cluster *cluster)
+{
+    uint32_t others = membership_view(cluster->membership)->member_count - 1, fewest = others;
+    for (unsigned i = 0; i < cluster->loop_count; i++) {
+        uint64_t links = atomic_load_explicit(&cluster->loops[i].node.counters.links, memory_order_relaxed);
+        fewest = links < fewest ? (uint32_t)links : fewest;
+    }
+    return others - fewest;
+}
+
+bool cluster_is_linked(const struct cluster *cluster, uint64_t waited_ms)
+{
+    return links_suffice(membership_view(cluster->membership), node_buckets(cluster->shared), cluster_missing(cluster),
+                         waited_ms);
+}
+
+void cluster_serve(struct cluster *cluster)
+{
+    uint32_t missing = cluster_missing(cluster);
+    cluster->serves = true;
+    if (missing != 0)
+        logger_line(cluster->log, LEVEL_NOTICE, "ring",
+                    "clients are served although %" PRIu32 " of the other members cannot be reached yet", missing);
+}
+
+const char *cluster_waits_for(const struct cluster *cluster)
+{
+    if (!cluster_is_member(cluster) || cluster->serves)
+        return membership_waits_for(cluster->membership);
+    return "its connections to the other members are being made";
 }
 
 void cluster_set_buckets(struct cluster *cluster, const struct bucket_table *buckets)

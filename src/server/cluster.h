@@ -3,7 +3,8 @@
  *
  *   cluster.c        opened and closed with the shell; the main thread's turn
  *   cluster_self.c   this node as others see it, and the port for them
- *   cluster_ports.c  what membership asks of its surroundings */
+ *   cluster_ports.c  what membership asks of its surroundings
+ *   cluster_links.h  when a member may begin to serve clients */
 #ifndef SERVER_CLUSTER_H
 #define SERVER_CLUSTER_H
 
@@ -65,6 +66,7 @@ struct cluster {
     _Atomic bool woken;
     _Atomic uint64_t heard_epoch; /* of a newer table, by any loop */
     bool waits;                   /* the operator has been told that the node waits for its ring */
+    bool serves;                  /* clients: cluster_serve has been called */
 };
 
 /* Reads the secret, opens the port for other nodes and finds out what this node is called and where it is reached.
@@ -93,6 +95,15 @@ static inline bool cluster_is_member(const struct cluster *cluster)
 {
     return cluster->membership != NULL && membership_phase(cluster->membership) == MEMBERSHIP_MEMBER;
 }
+
+/* A member: how many of the other members the worker worst off has no greeted link to. */
+uint32_t cluster_missing(const struct cluster *cluster);
+/* A member: may it serve clients, `waited_ms` after it got its table? See cluster_links.h. */
+bool cluster_is_linked(const struct cluster *cluster, uint64_t waited_ms);
+/* Clients are served from now on. */
+void cluster_serve(struct cluster *cluster);
+/* Why this node does not serve yet, for people; "" when it does. */
+const char *cluster_waits_for(const struct cluster *cluster);
 
 /* Does the ring, as this node sees it, have other members? */
 bool cluster_has_others(const struct cluster *cluster);

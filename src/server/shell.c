@@ -4,6 +4,7 @@
 #include "frontend/limits.h"
 #include "server/admin_ports.h"
 #include "server/clock.h"
+#include "server/cluster_links.h"
 #include "server/disk_files.h"
 #include "server/host.h"
 #include "server/locks.h"
@@ -371,6 +372,25 @@ static void turn(struct shell *shell)
     cluster_turn(&shell->cluster);
 }
 
+static void on_look(int fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    (void)context; /* wait_for_links looks after each turn */
+}
+
+/* The workers count their links themselves and tell nobody, so that is looked up for the short while that it takes. */
+static void wait_for_links(struct shell *shell)
+{
+    struct event look;
+    uint64_t began_ns = clock_now().mono_ns;
+    event_assign(&look, shell->base, -1, EV_PERSIST, on_look, NULL);
+    event_add(&look, &(struct timeval){.tv_usec = LINKS_LOOK_MS * 1000});
+    while (!shell->stopping && !cluster_is_linked(&shell->cluster, (clock_now().mono_ns - began_ns) / 1000000))
+        turn(shell);
+    event_del(&look);
+}
+
 bool shell_join_ring(struct shell *shell)
 {
     cluster_turn(&shell->cluster); /* who founds alone or returns is a member after it */
@@ -383,7 +403,12 @@ bool shell_join_ring(struct shell *shell)
     }
     while (!shell->stopping && !cluster_is_member(&shell->cluster))
         turn(shell);
-    return !shell->stopping && listeners_listen(&shell->acceptor.listeners, shell->config, shell->log);
+    if (!shell->stopping)
+        wait_for_links(shell);
+    if (shell->stopping)
+        return false;
+    cluster_serve(&shell->cluster);
+    return listeners_listen(&shell->acceptor.listeners, shell->config, shell->log);
 }
 
 void shell_run(struct shell *shell)

@@ -68,8 +68,8 @@ struct shell {
  * call shell_close all the same. */
 bool shell_open(struct shell *shell, struct config *config, int argc, char **argv, struct logger *log);
 
-/* Waits until this node is a member of its ring; a node without seeds is one at once. false: it was told to stop
- * before. */
+/* Waits until this node is a member of its ring and, for at most LINKS_WAIT_MS, has links to the other members; a node
+ * without seeds is alone in one at once. false: it was told to stop before. */
 bool shell_join_ring(struct shell *shell);
 
 /* Serves until a signal or a client says stop. */
