@@ -120,17 +120,6 @@ static struct parcel *lose_some_writes(struct world *world, struct endpoint *end
     return acknowledge_for_others(world, end, data);
 }
 
-static struct parcel *drop_repairs(struct world *world, struct endpoint *end, struct bytes data)
-{
-    struct frame frame = frame_of(data);
-    struct message_write write;
-    (void)end;
-    if (frame.type != MESSAGE_WRITE || !message_read_write(&frame, &write) || !write.is_repair)
-        return parcel_new(data);
-    world->tamper.done++;
-    return NULL;
-}
-
 static struct parcel *drop_acknowledgements(struct world *world, struct endpoint *end, struct bytes data)
 {
     (void)end;
@@ -258,7 +247,8 @@ const struct control controls_of_messages[] = {
      .frame = acknowledge_for_others},
     {"fake-deletes", "deletes reach nobody but are acknowledged", "dead", several_owners_and_partitions,
      .frame = lose_some_writes},
-    {"no-repairs", "read repairs do not arrive", "identical", several_owners_and_partitions, .frame = drop_repairs},
+    {"no-repairs", "replicas say that they have what the asker has, so nothing is repaired", "identical",
+     several_owners_and_partitions, .frame = say_the_same},
     {"no-acknowledgements", "no write is acknowledged", "calm", calm, .frame = drop_acknowledgements},
     {"never-writeable", "no write is acknowledged, also when nothing fails any more", "writeable", several_owners,
      .frame = drop_acknowledgements},

@@ -74,9 +74,24 @@ static void describe_self(void *host, hybrid_time *clock, uint64_t *records, uin
     *flush = coordinator_flush_registers(&machine->loops[0].node.coordinator);
 }
 
+static void on_learnt(struct world *world, const struct event *event)
+{
+    struct machine *machine = event->object;
+    (void)world;
+    if (machine->state == MACHINE_UP && machine->generation == event->generation)
+        machine_end_turn(&machine->loops[machine->loop_count]);
+}
+
+static void wake_after_learning(struct machine *machine)
+{
+    world_after(machine->world, 1, process_event(machine, on_learnt, machine));
+}
+
 static void learn(void *host, hybrid_time clock, const struct flush_registers *flush)
 {
-    (void)host, (void)clock, (void)flush; /* greetings bring it before any data */
+    struct machine *machine = host;
+    node_learn(&machine->loops[machine->loop_count].node, machine_now(machine), clock, flush);
+    wake_after_learning(machine);
 }
 
 static void report(void *host, enum membership_severity severity, const char *text)

@@ -48,7 +48,7 @@ struct world {
     struct tamper tamper;
     uint64_t generations; /* the last one given to a client's connection */
     unsigned ops_left;    /* that clients may still begin */
-    bool must_serve;      /* nothing fails any more: the request under way must succeed */
+    bool must_serve;      /* nothing fails any more: every request must succeed */
     bool is_ending;       /* clients do not reconnect, nothing new begins */
 };
 
