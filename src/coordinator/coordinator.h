@@ -4,11 +4,11 @@
  * the store and a put one update, whose function does the whole read-modify-write under the key's stripe; no message
  * and no timer is made. In a larger ring a round goes with the request:
  *
- *   get               local read; READ with its fingerprint to r - 1 other owners; answers that differ are merged,
- * those who lack something get it back before the client has its answer, so that no later read is older; late answers
- * are repaired after the client's reply set               local update; WRITE of the whole object to the other owners;
- * answer after w read-modify-write READ from n - w other owners first; their objects are merged under the stripe in the
- * update
+ * - get: local read; READ with its fingerprint to r - 1 other owners; answers that differ are merged, and those who
+ * lack something get it back before the client has its answer, so that no later read is older. Late answers are
+ * repaired after the reply.
+ * - set: local update; WRITE of the whole object to the other owners; answer after w.
+ * - read-modify-write: READ from n - w other owners first; their objects are merged under the stripe in the update.
  *
  *   coordinator.c  starts requests, ends them
  *   events.c       answers of other nodes and timers, dealt out to the rounds
@@ -16,7 +16,8 @@
  *   quorum.h       counting, apart from effects
  *   get.c, put.c   the rounds of reads and writes
  *   read.c         what a get answers
- *   write.c        what a put makes of a record
+ *   write.c        which change a put makes to a record
+ *   change.c       the changes
  *   modify.c       memcached's own arithmetic: append, incr, ...
  *   cas.c          which versions a token covers
  *   restamp.c      a put that lost against a later time
