@@ -83,8 +83,8 @@ class AnyNode(cluster.SharedRingCase):
             self.assertEqual(self.shared[asked].ask(storage(b"set", key, b"1")), b"STORED\r\n")
             self.assertEqual(self.shared[asked].ask(b"incr %s 1\r\n" % key), b"2\r\n")
         # Of each node's three keys it coordinates one; of each of the others it forwards two requests.
-        self.assertEqual([now - then for now, then in zip(self.shared.counters("forwards"), before)], [4] * 3)
-        self.assertEqual([now - then for now, then in zip(self.shared.counters("served_forwards"), served)], [4] * 3)
+        self.assertEqual([after - then for after, then in zip(self.shared.counters("forwards"), before)], [4] * 3)
+        self.assertEqual([after - then for after, then in zip(self.shared.counters("served_forwards"), served)], [4] * 3)
 
     def test_large_values_go_any_way(self):
         for asked, coordinator in itertools.product(NODES, NODES):
