@@ -159,8 +159,15 @@ void coordinator_load_flush(struct coordinator *coordinator, struct instant now)
 /* This process's flush registers [R7]. Any thread's coordinator gives the same. */
 struct flush_registers coordinator_flush_registers(struct coordinator *coordinator);
 
-/* Takes over another member's registers: they count at once, and are stored durably if they say anything new. For
- * greetings and gossip, where nobody waits for the disk. */
+/* False for times that no clock gives: 2^62 is in the year 4199, and above the last one of all a flush_all would find
+ * none for itself. `pending` is a client's and may be any. */
+static inline bool coordinator_registers_are_sane(const struct flush_registers *registers)
+{
+    return (registers->flushed | registers->issued) >> 62 == 0;
+}
+
+/* Takes over another member's registers, which are sane: they count at once, and are stored durably if they say
+ * anything new. For greetings and gossip, where nobody waits for the disk. */
 void coordinator_take_registers(struct coordinator *coordinator, struct instant now,
                                 const struct flush_registers *registers);
 

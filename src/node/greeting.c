@@ -141,7 +141,8 @@ static void take_over(struct node *node, struct instant now, struct node_link *l
 bool greeting_receive(struct node *node, struct instant now, struct node_link *link, const struct frame *frame)
 {
     struct message_greeting greeting;
-    if (!message_read_greeting(frame, &greeting) || greeting.is_reply != link->link->is_dialled)
+    if (!message_read_greeting(frame, &greeting) || greeting.is_reply != link->link->is_dialled
+        || !coordinator_registers_are_sane(&greeting.flush))
         return false;
     node_hear_of_epoch(node, now, greeting.epoch);
     if (node->view->epoch == 0 || greeting.epoch == 0)

@@ -84,7 +84,8 @@ void node_learn(struct node *node, struct instant now, hybrid_time clock, const 
 {
     node_enter(node);
     replica_observe(&node->shared->replica, clock, now);
-    coordinator_take_registers(&node->coordinator, now, registers);
+    if (coordinator_registers_are_sane(registers))
+        coordinator_take_registers(&node->coordinator, now, registers);
 }
 
 void node_hear_of_epoch(struct node *node, struct instant now, uint64_t epoch)

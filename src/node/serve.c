@@ -225,7 +225,7 @@ static void answer_flush(struct node *node, struct node_link *link, uint64_t id,
 bool serve_flush(struct node *node, struct instant now, struct node_link *link, const struct frame *frame)
 {
     struct message_flush flush;
-    if (!message_read_flush(frame, &flush))
+    if (!message_read_flush(frame, &flush) || !coordinator_registers_are_sane(&flush.registers))
         return false;
     const struct flush_registers *registers = &flush.registers;
     if (registers->flushed == 0 && registers->pending == 0 && registers->issued == 0) {

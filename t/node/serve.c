@@ -274,6 +274,19 @@ static void write_read(struct chain *out)
     message_write_read(out, &read);
 }
 
+static void write_flush_at_the_end_of_time(struct chain *out)
+{
+    const struct message_flush flush = {.id = 1, .registers = {.flushed = 1, .issued = UINT64_MAX}};
+    message_write_flush(out, &flush);
+}
+
+static void write_greeting_from_the_end_of_time(struct chain *out)
+{
+    const struct message_greeting greeting = {
+        .epoch = 1, .cluster = RING_CLUSTER, .is_reply = true, .flush = {.flushed = UINT64_MAX}};
+    message_write_greeting(out, &greeting);
+}
+
 static void what_no_node_would_send_closes_the_link(void **state)
 {
     (void)state;
@@ -283,6 +296,8 @@ static void what_no_node_would_send_closes_the_link(void **state)
     refuse(write_unknown_type, 1);
     refuse(write_reply, 0); /* a reply on the way of the requests, and the other way round */
     refuse(write_read, 1);
+    refuse(write_flush_at_the_end_of_time, 0);
+    refuse(write_greeting_from_the_end_of_time, 1);
 }
 
 /* A get that was found, without what was found. */
