@@ -207,6 +207,8 @@ static void advance_writes(struct round *round)
     if (round->request != NULL && verdict == QUORUM_MET)
         answer(round);
     if (round->request == NULL && round->phase != ROUND_LINGERING) {
+        blob_release(round->made); /* whoever is late has been sent it; thousands of rounds may wait for such */
+        round->made = NULL;
         round_linger(round);
         return;
     }
@@ -319,6 +321,10 @@ void put_on_restamped(struct round *round)
             round_close(round);
         return;
     case RESTAMP_OVERWRITTEN: /* it need not win any more */
+        if (round->request == NULL) {
+            round_close(round);
+            return;
+        }
         round->has_dot = false;
         break;
     case RESTAMP_DONE:
