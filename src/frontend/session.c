@@ -152,6 +152,20 @@ static void answer_in_order(struct session *session, struct instant now)
     }
 }
 
+/* In a ring reads may overtake each other. A meta get that meets a stale item changes it, and of a pipeline's the first
+ * one is to win, as in memcached. */
+static bool may_overtake(const struct session *session, const struct task *task)
+{
+    if (task->command.kind != COMMAND_META_GET || session->frontend->node->is_alone)
+        return false;
+    for (const struct queue_node *at = session->work->tasks.first; at != &task->link; at = at->next) {
+        const struct task *earlier = CONTAINER_OF(at, const struct task, link);
+        if (earlier->command.kind == COMMAND_META_GET && bytes_equal(earlier->command.key, task->command.key))
+            return true;
+    }
+    return false;
+}
+
 /* A write waits for everything before it; a read only for a write, and for its turn among the reads in flight. Those
  * that have ended behind a slow one count too: each holds a record in memory until its turn to be written comes. */
 static bool may_ask(const struct session *session, const struct task *task)
@@ -160,7 +174,7 @@ static bool may_ask(const struct session *session, const struct task *task)
     if (first != task && (task->alone || first->alone))
         return false;
     uint32_t asked = session->work->asked;
-    return asked == 0 || asked < settings_of(session)->reads_inflight_max;
+    return asked == 0 || (asked < settings_of(session)->reads_inflight_max && !may_overtake(session, task));
 }
 
 enum take { TAKE_TASK, TAKE_STEP, TAKE_MORE };

@@ -86,6 +86,14 @@ class AnyNode(cluster.SharedRingCase):
         self.assertEqual([after - then for after, then in zip(self.shared.counters("forwards"), before)], [4] * 3)
         self.assertEqual([after - then for after, then in zip(self.shared.counters("served_forwards"), served)], [4] * 3)
 
+    def test_the_first_of_a_pipeline_wins_a_stale_item(self):
+        for turn, (asked, coordinator) in enumerate(list(itertools.product(NODES, NODES)) * 20):
+            key = self.shared.key_of(coordinator, self.stem()[-20:] + b"%d" % turn)
+            with self.shared[asked].connect() as client:
+                client.send(storage(b"set", key, b"v") + b"md %s I T1000\r\n" % key + b"mg %s k\r\n" % key * 6)
+                self.assertEqual([client.line() for _ in range(2)], [b"STORED", b"HD"])
+                self.assertEqual([client.line()[-3:] for _ in range(6)], [b"X W"] + [b"Z X"] * 5, turn)
+
     def test_large_values_go_any_way(self):
         for asked, coordinator in itertools.product(NODES, NODES):
             key = self.shared.key_of(coordinator, self.stem()[-20:] + b"%d" % asked)
