@@ -1,16 +1,19 @@
 /* ringsim: runs the real node code in simulated worlds. The room simulator does the work; this file knows argv and
  * stdout. */
+#include "simulator/balance.h"
 #include "simulator/run.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { LAST_LINES = 60, EXIT_USAGE = 64 };
 
 static const char USAGE[] =
     "usage: ringsim [--seed N | --seeds A..B] [--nodes S] [--ops K] [--trace] [--break NAME] [--checks]\n"
+    "       ringsim balance [--strategy 1|2|3] [--nodes S] [--n N] [--partitions Q] [--tokens T] [--seeds K]\n"
     "       ringsim --help\n"
     "\n"
     "Runs the node code of ringcached in a simulated world: network, disks and clocks are fakes, all chance comes "
@@ -22,12 +25,16 @@ static const char USAGE[] =
     "  --ops K       so many operations of clients, else the seed draws 100 .. 900\n"
     "  --trace       prints every event\n"
     "  --break NAME  makes one thing go wrong that a check must catch: then it is a failure if no run is caught\n"
-    "  --checks      says how often each check had something to judge\n";
+    "  --checks      says how often each check had something to judge\n"
+    "\n"
+    "ringsim balance measures how evenly a strategy deals out partitions, and how much moves when a node joins or\n"
+    "leaves: the mean of K rings of S nodes with N copies, Q partitions and T tokens of a node.\n";
 
 struct arguments {
     uint64_t first, last;
     unsigned nodes, ops;
     bool trace, checks;
+    uint64_t chance; /* --break chance: something that no other process has */
     const struct control *control;
 };
 
@@ -48,7 +55,8 @@ static void print_line(void *context, int key, const char *text)
 static void keep_line(void *context, int key, const char *text)
 {
     struct recorder *recorder = context;
-    if (recorder->key != TRACE_NO_KEY && key != recorder->key && key != TRACE_NO_KEY)
+    bool is_of_another = key != recorder->key && (key != TRACE_NO_KEY || strstr(text, " -> ") != NULL);
+    if (recorder->key != TRACE_NO_KEY && is_of_another)
         return;
     snprintf(recorder->lines[recorder->count++ % LAST_LINES], TRACE_LINE_MAX, "%s", text);
 }
@@ -64,6 +72,7 @@ static void print_help(void)
     puts("\nWhat can be broken, and the check that must catch it:");
     for (unsigned i = 0; (control = tamper_number(i)) != NULL; i++)
         printf("  %-22s %s (%s)\n", control->name, control->what, control->check);
+    puts("  chance                 the run depends on the time of day: no two runs of a seed are the same");
 }
 
 static bool read_number(const char *text, uint64_t max, uint64_t *number)
@@ -94,6 +103,11 @@ static bool read_option(struct arguments *arguments, const char *name, char *val
     }
     if (strcmp(name, "--seeds") == 0)
         return read_range(value, arguments);
+    if (strcmp(name, "--break") == 0 && strcmp(value, "chance") == 0) {
+        struct timespec now;
+        arguments->chance = timespec_get(&now, TIME_UTC) == 0 ? 1 : (uint64_t)now.tv_nsec + (uint64_t)now.tv_sec;
+        return true;
+    }
     if (strcmp(name, "--break") == 0)
         return (arguments->control = tamper_find(value)) != NULL;
     if (strcmp(name, "--nodes") == 0 && read_number(value, PLAN_NODES_MAX, &number)) {
@@ -127,8 +141,11 @@ static bool read_arguments(struct arguments *arguments, int argc, char **argv)
 
 static struct run_options options_of(const struct arguments *arguments, uint64_t seed)
 {
-    return (struct run_options){
-        .seed = seed, .nodes = arguments->nodes, .ops = arguments->ops, .control = arguments->control};
+    return (struct run_options){.seed = seed,
+                                .nodes = arguments->nodes,
+                                .ops = arguments->ops,
+                                .chance = arguments->chance,
+                                .control = arguments->control};
 }
 
 /* Runs the seed again, which gives the same run, and shows what led to the failure. */
@@ -202,6 +219,47 @@ static int run_all(const struct arguments *arguments)
     return (arguments->control != NULL) == (totals.caught > 0) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* The figure that an option of `ringsim balance` sets, NULL: there is no such option. */
+static uint32_t *balance_figure(struct balance_options *options, const char *name)
+{
+    const struct {
+        const char *name;
+        uint32_t *figure;
+    } figures[] = {{"--strategy", &options->strategy}, {"--nodes", &options->nodes},
+                   {"--n", &options->copies},          {"--partitions", &options->partitions},
+                   {"--tokens", &options->tokens},     {"--seeds", &options->seeds}};
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+        if (strcmp(figures[i].name, name) == 0)
+            return figures[i].figure;
+    }
+    return NULL;
+}
+
+static int run_balance(int argc, char **argv)
+{
+    struct balance_options options = {
+        .strategy = 3, .nodes = 30, .copies = 3, .partitions = 1024, .tokens = 64, .seeds = BALANCE_SEEDS_DEFAULT};
+    struct balance_result result;
+    char text[BALANCE_TEXT_MAX];
+    for (int i = 2; i < argc; i += 2) {
+        uint32_t *figure = balance_figure(&options, argv[i]);
+        uint64_t number;
+        if (figure == NULL || i + 1 == argc || !read_number(argv[i + 1], UINT32_MAX, &number)) {
+            fprintf(stderr, "ringsim: %s is not understood\n\n%s", argv[i], USAGE);
+            return EXIT_USAGE;
+        }
+        *figure = (uint32_t)number;
+    }
+    const char *fault = balance_measure(&options, &result);
+    if (fault != NULL) {
+        fprintf(stderr, "ringsim: %s\n", fault);
+        return EXIT_USAGE;
+    }
+    (void)balance_print(&result, text, sizeof text);
+    fputs(text, stdout);
+    return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
     struct arguments arguments = {.first = 1, .last = 1};
@@ -209,5 +267,7 @@ int main(int argc, char **argv)
         print_help();
         return EXIT_SUCCESS;
     }
+    if (argc > 1 && strcmp(argv[1], "balance") == 0)
+        return run_balance(argc, argv);
     return read_arguments(&arguments, argc, argv) ? run_all(&arguments) : EXIT_USAGE;
 }

@@ -281,7 +281,9 @@ static void on_frame(struct world *world, const struct event *event)
     struct endpoint *end = event->object;
     struct machine_loop *loop = end->loop;
     struct parcel *parcel = event->parcel;
-    if (!is_current(end, event->generation) || !end->connection->is_up || !end->attached) {
+    bool arrives = is_current(end, event->generation) && end->connection->is_up && end->attached
+                   && !world->network.cut[other_end(end)->loop->machine->index][loop->machine->index];
+    if (!arrives) {
         parcel_release(parcel);
         return;
     }
@@ -346,8 +348,12 @@ static void send_frame(struct world *world, struct endpoint *end, struct bytes d
     window.detail = (int)data.len;
     window.machine = (int)to;
     world_after(world, delay_ns, window);
-    if (parcel == NULL)
+    if (parcel == NULL) {
+        WORLD_SAY(world, oracle_key_of_frame(world, data), "%s.%u -> %s.%u %s is kept back", world->machines[from].name,
+                  end->loop->number, world->machines[to].name, other_end(end)->loop->number,
+                  frame_name(data.at[FRAME_HEADER_BYTES]));
         return;
+    }
     bool lost = world->network.cut[from][to] || draw_ppm(world, world->plan.loss_ppm);
     WORLD_SAY(world, oracle_key_of_frame(world, parcel_bytes(parcel)), "%s.%u -> %s.%u %s %zu bytes%s",
               world->machines[from].name, end->loop->number, world->machines[to].name, other_end(end)->loop->number,
@@ -452,7 +458,8 @@ static void on_datagram(struct world *world, const struct event *event)
     struct frame frame;
     size_t used;
     CHECK(frame_next(parcel_bytes(event->parcel), FRAME_BYTES_MAX, &frame, &used) == FRAME_OK);
-    if (to->state == MACHINE_UP && to->generation == event->generation && to->membership != NULL) {
+    bool is_cut = world->network.cut[event->detail][to->index];
+    if (to->state == MACHINE_UP && to->generation == event->generation && to->membership != NULL && !is_cut) {
         trace_mix_bytes(&world->trace, parcel_bytes(event->parcel));
         if (!membership_receive(to->membership, machine_now(to), world->machines[event->detail].name, &frame))
             checks_on_malformed(world, to, &frame);

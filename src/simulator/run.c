@@ -229,6 +229,7 @@ void run_seed(const struct run_options *options, struct run_result *result)
     *result = (struct run_result){.key = TRACE_NO_KEY};
     plan_describe(&plan, result->plan, sizeof result->plan);
     world_init(world, &plan);
+    world->prng.state += options->chance;
     world->trace.line = options->line;
     world->trace.context = options->context;
     if (options->control != NULL)
