@@ -417,18 +417,6 @@ static void lww_loser_restamps(void **state)
     owners_close(ring);
 }
 
-static enum disk_status fail_to_sync(struct disk *disk, struct disk_file *file)
-{
-    (void)disk, (void)file;
-    return DISK_IO;
-}
-
-static enum engine_status fail_to_commit(struct engine *engine)
-{
-    backing_abort(engine);
-    return ENGINE_IO;
-}
-
 static void sync_all(void)
 {
     for (unsigned m = 0; m < ring->machine_count; m++)
@@ -465,11 +453,8 @@ static void a_loser_that_cannot_be_restamped_is_no_success(void **state)
     assert_int_equal(COORDINATED(ring, first, restamps), 1);
     assert_false(is_done(request));
     struct backing *backing = ring->machines[first].backing;
-    const struct engine_ops *good = backing->engine.ops;
-    struct engine_ops failing = *good;
-    failing.commit = fail_to_commit;
-    backing->engine.ops = &failing;
-    backing->disk.sync = fail_to_sync;
+    backing->engine.commit_fails = ENGINE_IO;
+    backing->disk.sync_fails = true;
     sync_all();
     for (unsigned slices = 0; slices < 10 && !is_done(request); slices++) {
         (void)store_checkpoint_slice(ring->machines[first].store, ring->now, 0);
@@ -478,8 +463,8 @@ static void a_loser_that_cannot_be_restamped_is_no_success(void **state)
     assert_true(is_done(request));
     assert_int_equal(request->status, REQUEST_FAILED);
     assert_int_equal(request->failure, FAILURE_DISK_WRITE);
-    backing->engine.ops = good;
-    backing->disk.sync = backing_sync;
+    backing->engine.commit_fails = ENGINE_OK;
+    backing->disk.sync_fails = false;
     owners_close(ring);
 }
 
