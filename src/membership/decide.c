@@ -250,6 +250,15 @@ static void go_on(struct membership *membership, struct instant now)
         finish(membership, now);
 }
 
+/* The founders are no longer what this proposal says of them: the next one is made of what they are then. */
+static void start_over(struct membership *membership, struct instant now)
+{
+    uint64_t again_ns = now.mono_ns + (uint64_t)DECIDE_AGAIN_MS * MS;
+    give_up(membership);
+    if (membership->deciding.yield_ns < again_ns)
+        membership->deciding.yield_ns = again_ns;
+}
+
 static void on_answer(struct membership *membership, struct instant now, uint32_t from, uint8_t type,
                       const struct message_agreement *m)
 {
@@ -268,21 +277,26 @@ static void on_answer(struct membership *membership, struct instant now, uint32_
             draft_close(&deciding->offer);
             wish_refused(membership, now, m->refusal == VOTE_NOT_EMPTY ? WISH_HAS_DATA_TEXT : WISH_UNFIT_TEXT);
         }
-        rest(membership, now, membership->state.table != NULL ? 0 : 500);
+        if (membership->state.table != NULL)
+            rest(membership, now, 0);
+        else
+            start_over(membership, now);
     }
     go_on(membership, now);
 }
 
-/* This node votes as well, by the same rules and without a message. */
-static void ask_self(struct membership *membership, struct instant now, uint8_t type, const struct message_agreement *m)
+/* This node votes as well, by the same rules and without a message. false: it cannot, or nothing can be saved. */
+static bool ask_self(struct membership *membership, struct instant now, uint8_t type, const struct message_agreement *m)
 {
     struct message_agreement answer;
-    if (vote_answer(membership, now, membership->self.name, type, m, &answer))
-        on_answer(membership, now, membership->self.id, type + 1, &answer);
+    if (!vote_answer(membership, now, membership->self.name, type, m, &answer))
+        return false;
+    on_answer(membership, now, membership->self.id, type + 1, &answer);
+    return true;
 }
 
-/* Asks everyone who has not answered; the own vote comes first, so that no other proposer of this node, after a crash,
- * can use the ballot again. */
+/* Asks everyone who has not answered; the own vote comes first, and without it nobody is asked, so that no other
+ * proposer of this node, after a crash, can use the ballot again. */
 static void ask(struct membership *membership, struct instant now)
 {
     struct deciding *deciding = &membership->deciding;
@@ -296,9 +310,9 @@ static void ask(struct membership *membership, struct instant now)
     struct message_agreement m = {
         .sender = say_sender(membership), .decree = proposer->decree, .ballot = ballot, .value = draft_written(&value)};
     deciding->resend_ns = now.mono_ns + (uint64_t)DECIDE_RESEND_MS * MS;
-    ask_self(membership, now, type, &m);
+    bool has_voted = ask_self(membership, now, type, &m);
     enum proposer_stage stage = accepting ? PROPOSER_ACCEPTING : PROPOSER_PREPARING;
-    for (uint32_t i = 0; proposer->stage == stage && i < proposer->vote_count; i++) {
+    for (uint32_t i = 0; has_voted && proposer->stage == stage && i < proposer->vote_count; i++) {
         const struct proposer_vote *vote = &proposer->votes[i];
         if (vote->id == membership->self.id || (accepting ? vote->has_accepted : vote->has_promised))
             continue;
@@ -407,8 +421,12 @@ void decide_tick(struct membership *membership, struct instant now)
     struct deciding *deciding = &membership->deciding;
     struct proposer *proposer = &deciding->proposer;
     recover(membership, now);
-    if (proposer->stage == PROPOSER_ACCEPTING && now.mono_ns >= deciding->stage_ns + (uint64_t)DECIDE_STAGE_MS * MS)
+    bool is_late = now.mono_ns >= deciding->stage_ns + (uint64_t)DECIDE_STAGE_MS * MS;
+    if (proposer->stage == PROPOSER_ACCEPTING && is_late)
         rest(membership, now, 0);
+    /* Who is silent may have ceased to be a founder. Members stay what they are. */
+    if (proposer->stage == PROPOSER_PREPARING && is_late && membership->state.table == NULL)
+        start_over(membership, now);
     if (proposer->stage == PROPOSER_RESTING && now.mono_ns >= deciding->again_ns) {
         if (membership->state.acceptor.promised.round > proposer->round_max)
             proposer->round_max = membership->state.acceptor.promised.round;

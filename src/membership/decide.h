@@ -10,7 +10,8 @@ enum {
     DECIDE_RESEND_MS = 250,
     DECIDE_YIELD_MS = 1000, /* and as much again at random: so long a proposer goes first who has this node's vote */
     DECIDE_LINGER_MS = 500, /* after enough promises, before passing over what those say that have not answered */
-    DECIDE_STAGE_MS = 3000  /* without enough votes for so long: another ballot */
+    DECIDE_STAGE_MS = 3000, /* without enough votes for so long: another ballot; founders are looked at anew */
+    DECIDE_AGAIN_MS = 500   /* before founders are proposed anew */
 };
 
 /* A message of message/agreement.h. false: malformed. */

@@ -215,6 +215,36 @@ static bool waits_for_others(struct membership *membership, struct verdict *verd
     return true;
 }
 
+static bool is_founder(const struct membership *membership, uint32_t id)
+{
+    const struct founding *founding = &membership->founding;
+    for (unsigned i = 0; i < founding->count; i++)
+        if (founding->seeds[i].about->member.id == id)
+            return true;
+    return false;
+}
+
+/* Has this node voted for a ring with somebody who is no founder any more? That ring may be there: only he can tell. */
+static bool waits_for_voter(struct membership *membership, struct verdict *verdict)
+{
+    const struct acceptor *acceptor = &membership->state.acceptor;
+    if (!acceptor_is_bound(acceptor))
+        return false;
+    struct value *value = malloc(sizeof *value);
+    CHECK_MEMORY(value);
+    const struct founder *missing = NULL;
+    if (value_read(acceptor_value(acceptor), value) && value->kind == VALUE_FOUND) {
+        for (uint32_t i = 0; missing == NULL && i < value->founder_count; i++)
+            missing = is_founder(membership, value->founders[i].member.id) ? NULL : &value->founders[i];
+    }
+    if (missing != NULL)
+        say_verdict(verdict, MEMBERSHIP_ERROR, "it has voted for a ring with ", missing->member.name,
+                    ", whom the seeds do not name any more: start that node and name it, or all with empty data "
+                    "directories");
+    free(value);
+    return missing != NULL;
+}
+
 void founders_judge(struct membership *membership, struct instant now, struct verdict *verdict)
 {
     *verdict = (struct verdict){.severity = MEMBERSHIP_INFO};
@@ -227,7 +257,8 @@ void founders_judge(struct membership *membership, struct instant now, struct ve
         || waits_for_others(membership, verdict))
         return;
     verdict->is_complete = true;
-    say_verdict(verdict, MEMBERSHIP_INFO, "all seeds answer; they are founding the ring", "", "");
+    if (!waits_for_voter(membership, verdict))
+        say_verdict(verdict, MEMBERSHIP_INFO, "all seeds answer; they are founding the ring", "", "");
 }
 
 static int by_id(const void *a, const void *b)

@@ -47,6 +47,7 @@ bool join_on_reply(struct membership *membership, struct bytes head)
         return true;
     /* Nothing will come of the invitation: back to what it was. */
     state->invited_by[0] = '\0';
+    membership->joining.is_asking = false;
     say_keep(membership);
     say_hold(membership);
     return true;

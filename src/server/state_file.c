@@ -94,10 +94,14 @@ bool state_file_read(const char *directory, const char *name, uint8_t **content,
     bool good = read_all(fd, content, len);
     int code = errno;
     close(fd);
-    if (good)
+    if (good && *len != 0)
         return true;
     free(*content);
     *content = NULL;
     *len = 0;
-    return fail(log, path, "read", code);
+    if (!good)
+        return fail(log, path, "read", code);
+    /* Nobody wrote it so: taken for no file at all, it would let a member begin anew. */
+    logger_line(log, LEVEL_ERROR, "data-directory", "%s is damaged: it is empty", path);
+    return false;
 }

@@ -10,11 +10,12 @@
 
 enum { STATE_FILE_BYTES_MAX = 64 << 20 };
 
-/* Writes `name` in `directory` under another name first, syncs it, renames it and syncs the directory. false after an
- * error that has been logged; the old content may then still be there. */
+/* Writes `name`, at least one byte, in `directory` under another name first, syncs it, renames it and syncs the
+ * directory. false after an error that has been logged; the old content may then still be there. */
 bool state_file_write(const char *directory, const char *name, struct bytes content, struct logger *log);
 
-/* The content, malloc'd, in *content (NULL and 0 bytes when there is no such file). false after a logged error. */
+/* The content, malloc'd, in *content (NULL and 0 bytes when there is no such file). false after a logged error; a file
+ * without a byte in it is one. */
 bool state_file_read(const char *directory, const char *name, uint8_t **content, size_t *len, struct logger *log);
 
 #endif

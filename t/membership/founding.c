@@ -93,6 +93,90 @@ static void crash_in_the_middle_of_founding_is_finished_by_the_others(void **sta
     }
 }
 
+/* Founders come back as something else than what a proposal of their ring says of them: without their directories, or
+ * at another address for clients. What is proposed then is what is there then. */
+static void founders_that_change_while_they_found_do_not_stop_it(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 500; seed++) {
+        struct world world;
+        world_init(&world, seed, 3);
+        world.loss = (unsigned)(seed % 4) * 100;
+        world.delay_ms_max = 200;
+        for (unsigned i = 0; i < 3; i++) {
+            world_seeds(&world, i, (const int[]){0, 1, 2, -1});
+            WORLD_ASSERT(&world, world_start(&world, i));
+        }
+        for (unsigned i = 0; i < 4; i++) {
+            world_run(&world, 100 + prng_below(&world.prng, 500), NULL);
+            unsigned n = (unsigned)prng_below(&world.prng, 3);
+            if (world_rings(&world) != 0)
+                break;
+            if (seed % 2 == 0)
+                world_wipe(&world, n);
+            else
+                world_crash(&world, n);
+            snprintf(world.nodes[n].settings.self.client, sizeof world.nodes[n].settings.self.client, "c%u:%u", n, i);
+            WORLD_ASSERT(&world, world_start(&world, n));
+        }
+        world.loss = 0;
+        WORLD_ASSERT(&world, world_run(&world, 60000, world_is_one_ring));
+        WORLD_ASSERT(&world, world_rings(&world) == 1 && !world.two_tables);
+        world_close(&world);
+    }
+}
+
+static bool is_in_ring_of(struct world *world, unsigned node, unsigned members)
+{
+    const struct ring_view *view = membership_view(world->nodes[node].membership);
+    return view != NULL && view->member_count == members;
+}
+
+/* A founder goes for good, at some moment of founding; who named it starts again without it. If all the others have
+ * voted for the ring with it, it may have founded that: they wait, and say so. Else they found theirs. */
+static void founders_go_on_without_one_that_nobody_names_any_more(void **state)
+{
+    (void)state;
+    unsigned went_on = 0, waited = 0;
+    for (uint64_t seed = 1; seed <= 600; seed++) {
+        struct world world;
+        world_init(&world, seed, 3);
+        world.delay_ms_max = 50;
+        unsigned stays = (unsigned)(seed % 3), changes = (stays + 1 + seed / 3 % 2) % 3, goes = 3 - stays - changes;
+        for (unsigned i = 0; i < 3; i++)
+            world_seeds(&world, i, (const int[]){0, 1, 2, -1});
+        world_seeds(&world, stays, (const int[]){(int)stays, (int)changes, -1});
+        for (unsigned i = 0; i < 3; i++)
+            WORLD_ASSERT(&world, world_start(&world, i));
+        world_run(&world, prng_below(&world.prng, 1000), NULL);
+        world_crash(&world, goes);
+        world_run(&world, 2000, NULL);
+        unsigned members = world_rings(&world) != 0 ? 3 : 2;
+        world_crash(&world, changes);
+        world_seeds(&world, changes, (const int[]){(int)stays, (int)changes, -1});
+        WORLD_ASSERT(&world, world_start(&world, changes));
+        world_run(&world, 30000, NULL);
+        bool waits = !is_in_ring_of(&world, stays, members);
+        WORLD_ASSERT(&world, waits == !is_in_ring_of(&world, changes, members));
+        if (waits) {
+            const char *why = membership_waits_for(world.nodes[changes].membership);
+            WORLD_ASSERT(&world, strstr(why, "it has voted for a ring with n") == why);
+            WORLD_ASSERT(&world, world_rings(&world) == 0);
+            WORLD_ASSERT(&world, world_start(&world, goes));
+            world_crash(&world, changes);
+            world_seeds(&world, changes, (const int[]){0, 1, 2, -1});
+            WORLD_ASSERT(&world, world_start(&world, changes));
+            WORLD_ASSERT(&world, world_run(&world, 30000, world_is_one_ring));
+        }
+        went_on += members == 2 && !waits;
+        waited += waits;
+        WORLD_ASSERT(&world, world_rings(&world) == 1 && !world.two_tables);
+        world_close(&world);
+    }
+    print_message("%u went on, %u waited\n", went_on, waited);
+    assert_true(went_on > 100 && waited > 0);
+}
+
 static void ring_of_three(struct world *world, uint64_t seed)
 {
     world_init(world, seed, 3);
@@ -403,6 +487,8 @@ int main(void)
         cmocka_unit_test(three_founders_found_one_ring),
         cmocka_unit_test(founders_start_in_any_order_over_a_network_that_loses_half),
         cmocka_unit_test(crash_in_the_middle_of_founding_is_finished_by_the_others),
+        cmocka_unit_test(founders_that_change_while_they_found_do_not_stop_it),
+        cmocka_unit_test(founders_go_on_without_one_that_nobody_names_any_more),
         cmocka_unit_test(wiped_seed_that_is_cut_off_does_not_found),
         cmocka_unit_test(two_wiped_seeds_without_the_third_do_not_found),
         cmocka_unit_test(wiped_member_of_an_empty_ring_returns),

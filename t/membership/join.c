@@ -1,6 +1,8 @@
 /* Joins and the agreement on tables [R12], with all parts together. */
 #include "membership/world.h"
 
+#include "message/agreement.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -99,6 +101,46 @@ static void administrator_is_told_why_a_node_does_not_come(void **state)
     assert_int_equal(world.joins_bad, 4);
     WORLD_ASSERT(&world, world.nodes[4].membership != NULL && !world.nodes[4].holds);
     assert_int_equal(membership_view(world.nodes[4].membership)->member_count, 1);
+    world_close(&world);
+}
+
+static void ring_of_one_whose_invitation_comes_to_nothing_goes_on_in_peace(void **state)
+{
+    (void)state;
+    struct world world;
+    start_ring(&world, 10, 3, 2);
+    world_seeds(&world, 2, (const int[]){-1});
+    assert_true(world_start(&world, 2));
+    world_run(&world, 10, NULL);
+    world_write(&world, 1); /* n0 does not know of it when it invites */
+    world_invite(&world, 0, "n2:1");
+    world_run(&world, 30000, NULL); /* checks as well that nobody wants to be woken for ever */
+    assert_int_equal(world.joins_bad, 1);
+    WORLD_ASSERT(&world, !world.nodes[2].holds);
+    assert_int_equal(membership_phase(world.nodes[2].membership), MEMBERSHIP_MEMBER);
+    assert_string_equal(membership_waits_for(world.nodes[2].membership), "");
+    world_close(&world);
+}
+
+/* Its ballots would not survive a crash: another one of the same number could then carry another value. */
+static void member_that_cannot_save_asks_nobody_to_vote(void **state)
+{
+    (void)state;
+    struct world world;
+    start_ring(&world, 11, 4, 3);
+    assert_true(world_start(&world, 3));
+    world.delay_ms_max = 20;
+    world.nodes[0].disk_fails = true;
+    world_invite(&world, 0, "n3:1");
+    for (unsigned ms = 0; ms < 9000; ms++) {
+        world_run(&world, 1, NULL);
+        for (size_t i = 0; i < world.message_count; i++)
+            WORLD_ASSERT(
+                &world, world.messages[i].from != 0
+                            || (world.messages[i].type != MESSAGE_PREPARE && world.messages[i].type != MESSAGE_ACCEPT));
+    }
+    world.nodes[0].disk_fails = false;
+    WORLD_ASSERT(&world, world_run(&world, 20000, world_is_one_ring));
     world_close(&world);
 }
 
@@ -278,6 +320,8 @@ int main(void)
         cmocka_unit_test(ring_of_one_takes_in_a_second_and_a_third),
         cmocka_unit_test(administrator_invites_ring_of_one_and_waiting_node),
         cmocka_unit_test(administrator_is_told_why_a_node_does_not_come),
+        cmocka_unit_test(ring_of_one_whose_invitation_comes_to_nothing_goes_on_in_peace),
+        cmocka_unit_test(member_that_cannot_save_asks_nobody_to_vote),
         cmocka_unit_test(join_of_a_ring_with_data_is_refused_by_whoever_has_it),
         cmocka_unit_test(join_waits_for_a_member_that_is_down),
         cmocka_unit_test(concurrent_joins_end_in_one_order_of_tables),

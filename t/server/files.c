@@ -163,6 +163,20 @@ static void a_state_that_cannot_be_written_leaves_the_old_one(void **state)
     assert_null(content);
 }
 
+/* What a file system may leave behind that has lost a file's bytes: it must not pass for a node without a past. */
+static void a_state_without_a_byte_is_damage(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t *content;
+    size_t len;
+    FILE *file = fopen(f->path, "w");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+    assert_false(state_file_read(f->directory, "file", &content, &len, &f->log));
+    assert_null(content);
+    assert_true(has_logged(f, "it is empty"));
+}
+
 static void open_ports_are_written_for_whoever_started_the_process(void **state)
 {
     struct fixture *f = *state;
@@ -187,6 +201,7 @@ int main(void)
         CLAIM(a_secret_has_a_length),
         CLAIM(a_state_is_replaced_whole),
         CLAIM(a_state_that_cannot_be_written_leaves_the_old_one),
+        CLAIM(a_state_without_a_byte_is_damage),
         CLAIM(open_ports_are_written_for_whoever_started_the_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
