@@ -128,7 +128,9 @@ static void member_that_cannot_save_asks_nobody_to_vote(void **state)
     (void)state;
     struct world world;
     start_ring(&world, 11, 4, 3);
+    world_seeds(&world, 3, (const int[]){-1}); /* so that it asks nobody but who invites it */
     assert_true(world_start(&world, 3));
+    world_run(&world, 10, NULL);
     world.delay_ms_max = 20;
     world.nodes[0].disk_fails = true;
     world_invite(&world, 0, "n3:1");
