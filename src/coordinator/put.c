@@ -19,7 +19,7 @@ static void submit(struct coordinator *coordinator, struct request *request, enu
     op->durability = request->bucket->durability;
     op->peek = kind == STORE_READ || request->peek;
     op->uses_reserve = request->kind == REQUEST_DELETE;
-    op->is_use = request->kind == REQUEST_GET && !request->peek;
+    op->is_use = (request->kind == REQUEST_GET && !request->peek) || request->kind == REQUEST_TOUCH;
     /* In a ring of one nobody holds another copy to fetch: a whole new value is the way to get the key back. In a
      * larger one the others' copies, which have been read by then, take the lost one's place. */
     op->replaces_corrupt = round != NULL ? round->lost_local : request->kind == REQUEST_SET && !request->has_token;
