@@ -6,7 +6,7 @@
  * then looks again whether it is still in force; if so, whoever replaces it later sees the slot, for both sides go
  * through one total order (seq_cst). The publisher puts the new view into force, then frees every replaced one that
  * stands in no slot. So a loop that never runs keeps one old view and no more, and there are never more of them than
- * slots. */
+ * slots, but for those that a node has just looked at. */
 #include "node/shared.h"
 
 #include "base/check.h"
@@ -41,7 +41,8 @@ static void make_slots(struct node_shared *shared, unsigned loops)
     shared->slots = aligned_alloc(_Alignof(struct view_slot), size);
     CHECK_MEMORY(shared->slots);
     memset(shared->slots, 0, size);
-    shared->retired = calloc(shared->slot_count + 1, sizeof(struct ring_view *));
+    /* While the slots are looked through, a node may change from one replaced view to another: then both are kept. */
+    shared->retired = calloc(2 * shared->slot_count + 1, sizeof(struct ring_view *));
     CHECK_MEMORY(shared->retired);
 }
 
@@ -128,6 +129,7 @@ bool node_publish_view(struct node_shared *shared, struct ring_view *view)
     }
     const struct ring_view *old = atomic_exchange(&shared->view, view);
     atomic_store(&shared->epoch, view->epoch);
+    CHECK(shared->retired_count <= 2 * shared->slot_count);
     shared->retired[shared->retired_count++] = own(old);
     free_unused(shared);
     return true;

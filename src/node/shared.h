@@ -34,7 +34,7 @@ struct node_shared {
     _Atomic uint64_t epoch;                 /* of that view */
     struct view_slot *slots;
     unsigned slot_count;
-    struct ring_view **retired; /* no longer in force, perhaps still in use; room for one more than there are slots */
+    struct ring_view **retired; /* no longer in force, perhaps still in use; room for two for each slot and one more */
     unsigned retired_count;
     _Atomic bool writes_held;
     struct replica replica;

@@ -186,7 +186,7 @@ bool address_book_find(struct address_book *book, const char *text, struct socka
         *out = choice->address;
         *len = choice->len;
     }
-    if (name != NULL && !name->wanted
+    if (name != NULL && (!name->wanted || !book->has_thread) /* the system may have had no thread to give */
         && (!known || clock_now().mono_ns / 1000000 - name->known_ms > ADDRESS_BOOK_FRESH_MS))
         want(book, name);
     pthread_mutex_unlock(&book->lock);

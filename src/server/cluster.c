@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -80,6 +81,8 @@ static void deal(void *host, struct peer_link *link)
     struct peer_arrival *arrival = peer_link_depart(link);
     if (arrival != NULL)
         loop_adopt_peer(&cluster->loops[number], arrival);
+    else
+        snprintf(link->fault, sizeof(link->fault), "the end of the handshake could not be sent at once");
 }
 
 static bool on_member_frame(void *host, struct peer_link *link, const struct frame *frame)

@@ -204,7 +204,7 @@ bool peer_dialer_on_up(struct peer_link *link)
     if (target->complained_ms != 0)
         logger_line(link->hub->log, target->dialer->speaks ? LEVEL_NOTICE : LEVEL_DEBUG, "peer",
                     "connected to node %s at %s", link->peer.node, link->address);
-    target->failures = 0;
+    target->up_ns = clock_now().mono_ns;
     target->complained_ms = 0;
     move_waiting(target);
     peer_link_flush(link);
@@ -218,6 +218,8 @@ void peer_dialer_on_down(struct peer_link *link)
     target->link = NULL;
     if (!link->was_up)
         address_book_doubt(target->dialer->book, target->address);
+    else if (clock_now().mono_ns - target->up_ns >= (uint64_t)DIAL_STEADY_MS * 1000000)
+        target->failures = 0;
     complain(target, link->was_up ? "lost the connection" : "no connection", link->fault);
     pause_target(target);
 }

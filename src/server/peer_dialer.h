@@ -18,6 +18,7 @@
 enum {
     DIAL_PAUSE_MS_MIN = 50,
     DIAL_PAUSE_MS_MAX = 2000,
+    DIAL_STEADY_MS = 1000,             /* a link that did not live so long was a failure as well */
     DIAL_IDLE_S = 120,                 /* an unused link of the membership plane is closed after it */
     DIAL_TARGETS_MAX = 4096,           /* of the membership plane; messages to more are dropped */
     DIAL_WAITING_BYTES_MAX = 32 << 20, /* said to a node while its link is being made; more is dropped */
@@ -40,7 +41,7 @@ struct peer_target {
     struct event retry;
     bool pausing, followed;
     unsigned failures; /* in a row */
-    uint64_t used_ns;
+    uint64_t used_ns, up_ns;
     uint64_t complained_ms;         /* 0: not since the link was up */
     char complaint[PEER_FAULT_MAX]; /* what was said then */
     struct chain waiting;           /* membership plane: frames for when the link is up */

@@ -38,8 +38,11 @@ void peer_hub_close(struct peer_hub *hub)
 
 void peer_hub_bury(struct peer_hub *hub)
 {
-    for (struct list *at; (at = list_pop_front(&hub->dead)) != NULL;)
-        free(CONTAINER_OF(at, struct peer_link, place));
+    for (struct list *at; (at = list_pop_front(&hub->dead)) != NULL;) {
+        struct peer_link *link = CONTAINER_OF(at, struct peer_link, place);
+        free(link->partial); /* not before: a message in it may still be looked at when the link is closed */
+        free(link);
+    }
 }
 
 /* Sets what the event waits for; the same again costs nothing. */
@@ -92,9 +95,6 @@ static void retire(struct peer_link *link)
     link->fd = -1;
     list_remove(&link->place);
     list_push_back(&link->hub->dead, &link->place);
-    free(link->partial);
-    link->partial = NULL;
-    link->partial_len = link->partial_room = link->wanted = 0;
 }
 
 void peer_link_close(struct peer_link *link, const char *why)
@@ -275,7 +275,7 @@ void peer_link_arrive(struct peer_hub *hub, struct peer_arrival *arrival)
     fill_link(link);
     atomic_fetch_add(&hub->traffic.links_up, 1);
     link->was_up = true;
-    watch(link, EV_READ);
+    watch_as_wanted(link, false);
     if (!hub->ports.on_up(hub->ports.host, link))
         peer_link_close(link, link->fault);
 }
@@ -430,8 +430,12 @@ static void on_event(int fd, short what, void *context)
 void peer_link_flush(struct peer_link *link)
 {
     struct chain *out = &link->link.out;
-    if (!peer_link_is_open(link) || link->state == PEER_CONNECTING || (link->watched & EV_WRITE) != 0)
+    if (!peer_link_is_open(link) || link->state == PEER_CONNECTING)
         return;
+    if ((link->watched & EV_WRITE) != 0) {
+        watch_as_wanted(link, true); /* what waits has grown */
+        return;
+    }
     while (out->len != 0) {
         ssize_t sent = send_chain(link->fd, out);
         if (sent < 0) {

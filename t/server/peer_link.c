@@ -318,6 +318,25 @@ static void who_does_not_take_replies_is_asked_for_no_more_requests(void **state
     assert_int_equal(f->dialler.up->watched, EV_READ);
 }
 
+/* The socket was full already when the replies grew beyond what may wait. */
+static void replies_that_grow_behind_a_full_socket_stop_requests_too(void **state)
+{
+    struct fixture *f = *state;
+    static const uint8_t content[FRAME_MAX / 8];
+    connect_both(f, PLANE_DATA);
+    struct peer_link *link = f->acceptor.up;
+    while (link->link.out.len == 0) {
+        frame_append(&link->link.out, MESSAGE_READ_REPLY, bytes_of(content, sizeof(content)));
+        peer_link_flush(link);
+    }
+    assert_int_equal(link->watched, EV_READ | EV_WRITE);
+    while (link->link.out.len <= OUT_MAX)
+        frame_append(&link->link.out, MESSAGE_READ_REPLY, bytes_of(content, sizeof(content)));
+    peer_link_flush(link);
+    assert_int_equal(link->watched, EV_WRITE);
+    TURN_UNTIL(f, link->watched == EV_READ);
+}
+
 static void messages_wait_for_their_link_and_then_go(void **state)
 {
     struct fixture *f = *state;
@@ -377,6 +396,27 @@ static void a_dialler_follows_the_ring(void **state)
     peer_dialer_close(&data);
     ring_view_free(view);
     ring_view_free(alone);
+}
+
+/* Somebody who takes every connection and ends it at once must not be dialled in a circle. */
+static void a_node_that_ends_its_links_is_dialled_ever_more_slowly(void **state)
+{
+    struct fixture *f = *state;
+    peer_dialer_send(&f->messenger, f->address, MESSAGE_OF_MEMBERSHIP, bytes_of("a", 1));
+    struct peer_target *target = CONTAINER_OF(f->messenger.targets.next, struct peer_target, place);
+    for (unsigned times = 1; times <= 4; times++) {
+        TURN_UNTIL(f, f->dialler.ups == times && f->acceptor.ups == times);
+        peer_link_close(f->acceptor.up, "not wanted");
+        TURN_UNTIL(f, f->dialler.downs == times);
+        assert_int_equal(target->failures, times);
+        TURN_UNTIL(f, !target->pausing);
+        peer_dialer_send(&f->messenger, f->address, MESSAGE_OF_MEMBERSHIP, bytes_of("a", 1));
+    }
+    TURN_UNTIL(f, f->dialler.ups == 5 && f->acceptor.ups == 5);
+    target->up_ns -= (uint64_t)DIAL_STEADY_MS * 1000000; /* it has lasted */
+    peer_link_close(f->acceptor.up, "restarts");
+    TURN_UNTIL(f, f->dialler.downs == 5);
+    assert_int_equal(target->failures, 1);
 }
 
 static void another_node_at_a_members_address_is_not_taken_for_it(void **state)
@@ -447,9 +487,11 @@ int main(void)
         CLAIM(who_says_nothing_is_cut_off),
         CLAIM(a_link_goes_to_another_hub_and_carries_on),
         CLAIM(who_does_not_take_replies_is_asked_for_no_more_requests),
+        CLAIM(replies_that_grow_behind_a_full_socket_stop_requests_too),
         CLAIM(messages_wait_for_their_link_and_then_go),
         CLAIM(messages_for_who_is_not_there_are_dropped_and_the_trouble_is_logged_once),
         CLAIM(a_dialler_follows_the_ring),
+        CLAIM(a_node_that_ends_its_links_is_dialled_ever_more_slowly),
         CLAIM(another_node_at_a_members_address_is_not_taken_for_it),
         CLAIM(pauses_grow_and_stay_within_their_bounds),
         CLAIM(names_are_looked_up_beside_the_loop),
