@@ -127,7 +127,11 @@ static bool check_names(struct handshake *handshake, struct bytes cluster, struc
     }
     if (strcmp(handshake->peer.node, self->node) != 0)
         return true;
-    if (handshake->peer.incarnation == self->incarnation)
+    /* A node that does not know an address for its own learns it from the answer to its probe. */
+    bool is_self = handshake->peer.incarnation == self->incarnation;
+    if (is_self && handshake->peer.plane == PLANE_MEMBERSHIP)
+        return true;
+    if (is_self)
         refuse(handshake, out, HANDSHAKE_SELF, "node \"%s\" has reached itself", self->node);
     else
         refuse(handshake, out, HANDSHAKE_NAMESAKE, "another process claims to be node \"%s\" too", self->node);

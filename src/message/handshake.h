@@ -67,7 +67,7 @@ enum handshake_reason {
     HANDSHAKE_VERSIONS,  /* no version of the messages that both speak */
     HANDSHAKE_CLUSTERS,  /* the names differ */
     HANDSHAKE_SECRETS,   /* the shared secrets differ */
-    HANDSHAKE_SELF,      /* this very process is at both ends: the address is one's own */
+    HANDSHAKE_SELF,      /* this very process is at both ends of a link for data: the address is one's own */
     HANDSHAKE_NAMESAKE,  /* another process, or an earlier run of this one, has the same node name */
     HANDSHAKE_NO_PROOF,  /* libcrypto does not compute the proof here */
     HANDSHAKE_REASONS

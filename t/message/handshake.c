@@ -190,6 +190,23 @@ static void a_node_that_reaches_itself_is_told_so(void **state)
     ends_close(&ends);
 }
 
+/* Its seeds may name it in other words than it does itself: it finds out by asking. */
+static void a_node_may_ask_itself_as_a_member(void **state)
+{
+    (void)state;
+    struct ends ends;
+    struct end *alpha = &ends.dialler;
+    ends_open(&ends);
+    ends.acceptor.self.node = "alpha";
+    ends.acceptor.self.incarnation = alpha->self.incarnation;
+    handshake_accept(&ends.acceptor.handshake, &ends.acceptor.self, ends.acceptor.nonce);
+    handshake_dial(&alpha->handshake, &alpha->self, PLANE_MEMBERSHIP, 3, alpha->nonce, &alpha->wire.chain);
+    ends_talk(&ends, SIZE_MAX);
+    assert_both_done(&ends);
+    assert_true(ends.acceptor.handshake.peer.incarnation == alpha->self.incarnation);
+    ends_close(&ends);
+}
+
 static void a_second_process_of_one_name_is_refused(void **state)
 {
     (void)state;
@@ -231,6 +248,7 @@ int main(void)
         cmocka_unit_test(without_a_secret_the_name_of_the_cluster_is_enough),
         cmocka_unit_test(the_newest_version_that_both_speak_is_chosen),
         cmocka_unit_test(a_node_that_reaches_itself_is_told_so),
+        cmocka_unit_test(a_node_may_ask_itself_as_a_member),
         cmocka_unit_test(a_second_process_of_one_name_is_refused),
         cmocka_unit_test(a_handshake_that_was_refused_takes_nothing_more),
     };
