@@ -279,10 +279,20 @@ bool cluster_is_linked(const struct cluster *cluster, uint64_t waited_ms)
                          waited_ms);
 }
 
+/* The ring's buckets were set when it was founded, or by whoever changed them since. */
+static void compare_buckets(const struct cluster *cluster)
+{
+    if (!bucket_table_equal(node_buckets(cluster->shared), &cluster->config->buckets))
+        logger_line(cluster->log, LEVEL_NOTICE, "ring",
+                    "the buckets of the ring are in force, which differ from those of this node's settings; SIGHUP "
+                    "makes these the ring's");
+}
+
 void cluster_serve(struct cluster *cluster)
 {
     uint32_t missing = cluster_missing(cluster);
     cluster->serves = true;
+    compare_buckets(cluster);
     if (missing != 0)
         logger_line(cluster->log, LEVEL_NOTICE, "ring",
                     "clients are served although %" PRIu32 " of the other members cannot be reached yet", missing);

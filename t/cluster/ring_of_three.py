@@ -156,6 +156,21 @@ class Serving(Case):
             wait_until(lambda node=node: "sessions" in str(node.report("config")), node.name + " to hear of the bucket")
 
 
+    def test_a_node_whose_own_buckets_are_not_the_rings_says_so(self):
+        config = "[bucket default]\nreconcile = siblings\n"
+        node = cluster.Node("alone", config=config)
+        self.addCleanup(self._end, node)
+        node.start()
+        self.assertNotIn(b"differ from those of this node's settings", node.log())
+        node.stop()
+        node.write_config(config + "[bucket sessions]\nprefix = session:\nreconcile = lww\n")
+        node.start()
+        self.assertIn(b"differ from those of this node's settings", node.log())
+        self.assertNotIn("sessions", str(node.report("config")))
+        node.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "sessions" in str(node.report("config")), "the bucket to be the ring's")
+
+
 class Restarts(Case):
     def test_data_and_ring_survive_the_restart_of_all_nodes(self):
         ring = self.ring()
