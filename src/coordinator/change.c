@@ -77,12 +77,8 @@ static void put_version(struct write *write, const struct version *fresh, struct
     }
 }
 
-/* The token of what the writer knows of the result: all of it, or, beside siblings that he may not have seen, just his
- * own (newest) version, as a read that shows that one would tell. */
-static uint64_t token_of_result(struct write *write, const struct object *result)
+uint64_t change_token(struct coordinator *coordinator, const struct request *request, const struct object *result)
 {
-    struct coordinator *coordinator = write->coordinator;
-    const struct request *request = write->request;
     if (request->bucket->stale_cas != STALE_CAS_SIBLING)
         return token_of_object(result);
     static const struct context nothing = {0};
@@ -119,7 +115,7 @@ static enum store_verdict put(struct write *write, const struct version *fresh)
         write->round->has_dot = true;
         write->round->dot = fresh->dot;
     }
-    request->written_token = token_of_result(write, &out);
+    request->written_token = change_token(coordinator, request, &out);
     request->written_expiry_ms = fresh->expiry_ms;
     return verdict;
 }
@@ -261,7 +257,7 @@ enum store_verdict change_expiry(struct write *write, bool set_expiry, uint64_t 
     }
     enum store_verdict verdict = replace(write, &write->object);
     if (verdict == STORE_REPLACE) {
-        write->request->written_token = token_of_result(write, &write->object);
+        write->request->written_token = change_token(write->coordinator, write->request, &write->object);
         write->request->touch_stamp = stamp;
     }
     return verdict;

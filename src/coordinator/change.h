@@ -26,6 +26,10 @@ static inline bool change_sees(const struct write *write, const struct version *
     return replica_sight_of(version, &write->present) == SIGHT_VISIBLE;
 }
 
+/* The token of what the writer knows of the result: all of it, or, beside siblings that he may not have seen, just his
+ * own (newest) version, as a read that shows that one would tell. It is remembered where the bucket needs it later. */
+uint64_t change_token(struct coordinator *coordinator, const struct request *request, const struct object *result);
+
 /* The request's answer is `status`, and the record stays. */
 enum store_verdict change_nothing(struct write *write, enum request_status status);
 /* `object` becomes the record. A reference is kept for a round that will send it and for a get that waits for it.

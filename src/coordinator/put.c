@@ -306,7 +306,7 @@ void put_on_write(struct round *round, unsigned place, hybrid_time winner)
         restamp_start(round);
         return;
     }
-    if (winner != 0) /* it has been merged there; that it lost to a later one is what the bucket's rule wants */
+    if (winner != 0) /* it has been merged there; a later one than its latest time is a concurrent one */
         quorum_yes(&round->writes, place);
     advance_writes(round);
 }

@@ -1,6 +1,7 @@
 #include "coordinator/restamp.h"
 
 #include "base/check.h"
+#include "coordinator/change.h"
 #include "version/record.h"
 
 static enum store_verdict restamp_apply(struct store_op *op, struct bytes current, struct store_draft *draft)
@@ -24,7 +25,10 @@ static enum store_verdict restamp_apply(struct store_op *op, struct bytes curren
     fresh.dot = stamped.dot;
     fresh.time = stamped.time > round->floor ? stamped.time : round->floor + 1;
     fresh.expiry_stamp = newest->expiry_stamp > fresh.time ? newest->expiry_stamp : fresh.time;
-    object_put(&out, &object, NULL, &fresh, arena);
+    static const struct context nothing = {0};
+    object.live++; /* it takes its own place; siblings stay */
+    object.live_count--;
+    object_put(&out, &object, round->bucket->reconcile == RECONCILE_LWW ? NULL : &nothing, &fresh, arena);
     uint8_t *at = store_draft_alloc(draft, record_size(&out));
     if (at == NULL)
         return STORE_KEEP;
@@ -32,7 +36,7 @@ static enum store_verdict restamp_apply(struct store_op *op, struct bytes curren
     round->restamped = blob_retain(draft->record);
     round->restamped_dot = fresh.dot;
     if (round->request != NULL)
-        round->request->written_token = token_of_object(&out);
+        round->request->written_token = change_token(coordinator, round->request, &out);
     return STORE_REPLACE;
 }
 

@@ -1,6 +1,6 @@
-/* A put in a last-write-wins bucket that lost against a later time at some replica is written anew under a new dot and
- * a time above that one, Dynamo 4.4 with [R2]: else an acknowledged write would vanish because a clock was behind.
- * Within the room. */
+/* A put that met a later time at some replica is written anew under a new dot and a time above that one, Dynamo 4.4
+ * with [R2]: else, because a clock was behind, an acknowledged write would vanish in a last-write-wins bucket, and in
+ * others whoever is shown one version only would not see it. Siblings stay. Within the room. */
 #ifndef COORDINATOR_RESTAMP_H
 #define COORDINATOR_RESTAMP_H
 

@@ -77,7 +77,8 @@ struct message_write {
 struct message_write_reply {
     uint64_t id, epoch;
     enum message_status status;
-    /* In a last-write-wins bucket: the time of the version that won over the sender's, 0: the sender's is there. The
+    /* The time of a version that is later than the sender's newest and not overwritten by it: in a last-write-wins
+     * bucket it has won, in others the sender's is there, behind it. 0: the sender's is the newest, or overwritten. The
      * coordinator restamps its version above it [R2]. */
     hybrid_time winner;
 };

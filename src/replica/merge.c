@@ -93,6 +93,15 @@ static enum store_verdict keep_newest(struct replica_merge *merge, struct store_
     return encode(merge, draft, merged);
 }
 
+/* In any other bucket both stay, but who is shown one version is shown the newest. What was sent is there, behind a
+ * later one: the sender may have to outdo that. A repeated message finds the same. */
+static void note_winner(struct replica_merge *merge, const struct object *object, const struct object *incoming)
+{
+    const struct version *newest = object_newest(object), *theirs = object_newest(incoming);
+    if (theirs != NULL && !dot_equal(&newest->dot, &theirs->dot) && find_live(object, &theirs->dot) != NULL)
+        merge->winner = newest->time;
+}
+
 static void observe(struct replica_merge *merge, const struct object *incoming)
 {
     for (uint32_t i = 0; i < incoming->live_count; i++) {
@@ -111,6 +120,7 @@ static enum store_verdict merge_objects(struct replica_merge *merge, struct stor
     object_merge(&merged, current, 0, incoming, 0, merge->scratch);
     if (merge->keeps_newest)
         return keep_newest(merge, draft, current, incoming, &merged);
+    note_winner(merge, &merged, incoming);
     bool is_same = object_fingerprint(&merged) == object_fingerprint(current)
                    && context_contains(&current->context, &incoming->context);
     if (is_same) /* too many versions for a look at pairs of them */
@@ -134,8 +144,11 @@ static enum store_verdict apply(struct store_op *op, struct bytes current, struc
         return keep(merge, MERGE_CORRUPT);
     observe(merge, &incoming);
     bool is_known = current.len != 0 && (!merge->keeps_newest || present.live_count <= 1);
-    if (is_known && descends(&present, &incoming))
+    if (is_known && descends(&present, &incoming)) {
+        if (!merge->keeps_newest && present.live_count > 1)
+            note_winner(merge, &present, &incoming);
         return keep(merge, MERGE_DONE);
+    }
     return merge_objects(merge, draft, &present, &incoming);
 }
 

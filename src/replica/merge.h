@@ -33,7 +33,7 @@ struct replica_merge {
 
     /* Results, valid when the op has come back. */
     enum replica_merge_outcome outcome;
-    hybrid_time winner; /* of the version that won over the incoming one by time, 0: none did; message_write_reply */
+    hybrid_time winner; /* of the version that is later than the incoming one, 0: none is; message_write_reply */
 };
 
 /* With op.replaces_corrupt an unreadable record counts as none: replica_forget_births first.

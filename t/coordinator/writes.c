@@ -468,6 +468,47 @@ static void a_loser_that_cannot_be_restamped_is_no_success(void **state)
     owners_close(ring);
 }
 
+static struct request *cas_of(const char *key, const char *value, uint64_t token)
+{
+    struct request *request = asked_to(REQUEST_SET, key, value);
+    request->has_token = true;
+    request->token = token;
+    return request;
+}
+
+/* The coordinator knows neither the version that was acknowledged before nor how late it is there: its clients are
+ * shown the later write all the same, and no version is lost for those who are shown all. */
+static void a_write_after_another_is_the_newest_whatever_the_clocks_say(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"k", "s:k"};
+    for (unsigned i = 0; i < 2; i++) {
+        const char *key = keys[i];
+        owners_open(ring);
+        unsigned first = at(ring, key, 0), second = at(ring, key, 1);
+        hybrid_observe(node_clock(ring->machines[second].shared), hybrid_of_ms(ring->now.wall_ms + 500));
+        ring_cut(ring, ring_joint(ring, second, 0, first)); /* so that the second coordinates what it is asked */
+        assert_int_equal(set(ring, second, key, "1"), REQUEST_OK);
+        struct request *later = asked_to(REQUEST_SET, key, "2");
+        assert_int_equal(run(ring, first, later), REQUEST_OK);
+        (void)ring_dial(ring, second, 0, first);
+        ring_pump(ring);
+        for (unsigned place = 0; place < 3; place++) {
+            struct request *seen = get(ring, at(ring, key, place), key);
+            assert_int_equal(seen->version_count, 2);
+            assert_true(bytes_equal(seen->versions[0].value, text("2")));
+        }
+        if (i == 1) { /* the token names the writer's own version and covers nothing that he has not seen */
+            assert_int_equal(run(ring, first, cas_of(key, "3", later->written_token)), REQUEST_OK);
+            struct request *seen = get(ring, first, key);
+            assert_int_equal(seen->version_count, 2);
+            assert_true(bytes_equal(seen->versions[0].value, text("3")));
+            assert_true(bytes_equal(seen->versions[1].value, text("1")));
+        }
+        owners_close(ring);
+    }
+}
+
 /* The owner that knows of a later time says so only when the client has its answer. */
 static void a_late_loser_restamps_unless_it_has_been_overwritten(void **state)
 {
@@ -619,6 +660,7 @@ int main(void)
         cmocka_unit_test(a_delete_that_found_nothing_covers_nothing_that_it_could_not_know),
         cmocka_unit_test(lww_loser_restamps),
         cmocka_unit_test(a_loser_that_cannot_be_restamped_is_no_success),
+        cmocka_unit_test(a_write_after_another_is_the_newest_whatever_the_clocks_say),
         cmocka_unit_test(a_late_loser_restamps_unless_it_has_been_overwritten),
         cmocka_unit_test(an_impossible_winner_is_no_acknowledgement),
         cmocka_unit_test(lww_writes_do_not_restamp_while_clocks_agree),
