@@ -254,6 +254,7 @@ const struct control controls_of_messages[] = {
      .frame = drop_acknowledgements},
     {"garbled", "some messages are nonsense in a good frame", "orderly", several_owners, .frame = garble},
     {"forward-twice", "some forwarded requests are carried out twice", "linear", calm, .frame = forward_twice},
+    {"forward-again", "some forwarded requests are carried out twice", "once", several_owners, .frame = forward_twice},
     {"forward-anywhere", "forwarded writes are coordinated by several nodes", "alone", calm, .frame = forward_anywhere},
     {"reused-dots", "a dot comes with another value", "dots", several_owners, .frame = reuse_dots},
     {"false-contexts", "contexts claim what nobody has seen", "ancestry", several_owners, .frame = claim_unseen},

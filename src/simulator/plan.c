@@ -114,6 +114,7 @@ static void draw_faults(struct plan *plan, struct prng *prng)
         plan->reorder_ppm = draw_ppm(prng);
     plan->episode_gap_ms = between(prng, 20, draws(prng, 50) ? 500 : 5000);
     plan->episode_ms = between(prng, 10, draws(prng, 50) ? 500 : 5000);
+    plan->founds_in_trouble = draws(prng, 30);
     plan->calm_permille = draws(prng, 50) ? between(prng, 0, 100) : between(prng, 100, 1000);
 }
 

@@ -69,8 +69,9 @@ struct plan {
     uint16_t read_all_share;
     uint64_t grace_ms;
     size_t link_out_max;
-    bool flushes; /* flush_all is among the commands */
-    bool joins;   /* some nodes are taken into a ring that was founded without them */
+    bool flushes;           /* flush_all is among the commands */
+    bool joins;             /* some nodes are taken into a ring that was founded without them */
+    bool founds_in_trouble; /* the rates count while the ring is founded, too */
 };
 
 /* Draws a plan. `nodes`, `ops`: 0, or what is wanted. */

@@ -58,7 +58,9 @@ bool run_found_ring(struct world *world)
         world_after(world, world_draw(world, START_SPREAD_MS) * WORLD_MS_NS,
                     (struct event){.run = on_start, .object = machine, .machine = EVENT_OF_NOBODY});
     }
+    world->network.lossy = world->plan.founds_in_trouble;
     bool good = wait_until_all_serve(world, FOUNDING_MS_MAX);
+    world->network.lossy = false;
     world_run_for(world, WARM_UP_MS * (uint64_t)WORLD_MS_NS);
     return good;
 }
