@@ -139,7 +139,9 @@ def reference_server(case, *arguments):
     """memcached as the reference: a Unix socket and one worker thread, so that it is known when it is done. Its LRU
     thread is off: while that holds a reference to an item, incr and decr replace the item where they otherwise change
     it in place, and lose its stale mark and decr's padding."""
-    return case.server("-t", "1", "-o", "no_lru_maintainer", *arguments, program=harness.MEMCACHED, unix=True)
+    server = case.server("-t", "1", "-o", "no_lru_maintainer", *arguments, program=harness.MEMCACHED, unix=True)
+    server.ask(b"set burnt 0 0 1\r\n1\r\ndelete burnt\r\n")  # its first token is 1, which scripts send as nobody's
+    return server
 
 
 def subject_server(case, *arguments, **options):
