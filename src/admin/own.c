@@ -151,7 +151,7 @@ void admin_stats_buckets(const struct admin_source *source, admin_emit *emit, vo
 {
     struct emitter emitter = {emit, context};
     const struct bucket_table *buckets = node_buckets(source->shared);
-    uint32_t owners = node_view(source->shared)->owner_count;
+    uint32_t owners = source->view->owner_count;
     for (uint32_t i = 0; i < buckets->count; i++)
         emit_bucket(&emitter, &buckets->buckets[i], owners);
 }

@@ -76,7 +76,7 @@ static void emit_rounds(const struct emitter *emitter, const struct coordinator_
 void admin_stats_ring(const struct admin_source *source, admin_emit *emit, void *context)
 {
     struct emitter emitter = {emit, context};
-    const struct ring_view *view = node_view(source->shared);
+    const struct ring_view *view = source->view;
     struct node_counters node;
     struct coordinator_counters coordinator;
     sum_nodes(source, &node);

@@ -40,6 +40,7 @@ struct admin_source {
     const struct frontend *const *frontends; /* one for each worker loop */
     const struct node *const *nodes;         /* one for each loop, the background one included */
     unsigned frontend_count, node_count;
+    const struct ring_view *view; /* as the asking loop sees the ring: it may not be freed during the call */
     struct node_shared *shared;
     struct store *store;
     const struct admin_baseline *baseline; /* NULL: nothing has been reset */

@@ -104,10 +104,11 @@ static bool emit_group(struct shell *shell, const struct admin_source *source, s
 
 static bool stats(void *host, struct session *session, struct bytes group, admin_emit *emit, void *context)
 {
-    (void)session;
     struct shell *shell = host;
+    struct loop *loop = ((struct connection *)session->connection)->loop;
     struct admin_process facts = process_facts(shell);
     struct admin_source source = source_of(shell, &facts);
+    source.view = node_loop_view(&loop->node); /* the main thread may publish another one meanwhile */
     pthread_mutex_lock(&shell->baseline_lock);
     bool known = emit_group(shell, &source, group, emit, context);
     pthread_mutex_unlock(&shell->baseline_lock);

@@ -278,6 +278,7 @@ static void buckets_are_shown_with_printable_prefixes(void **state)
 {
     struct fixture *f = *state;
     f->lines = 0;
+    f->source.view = node_loop_view(&f->nodes[0]);
     admin_stats_buckets(&f->source, collect, f);
     assert_string_equal(value_of(f, "default:reconcile"), "siblings");
     assert_string_equal(value_of(f, "default:prefix"), "");
@@ -301,6 +302,7 @@ static void the_ring_is_shown_with_this_nodes_share_and_all_loops_messages(void 
     atomic_store(&f->nodes[0].coordinator.counters.hedges, 5);
     atomic_store(&f->nodes[1].coordinator.counters.repairs_before, 6);
     f->lines = 0;
+    f->source.view = node_loop_view(&f->nodes[0]);
     admin_stats_ring(&f->source, collect, f);
     assert_string_equal(value_of(f, "members"), "1");
     assert_string_equal(value_of(f, "copies"), "1");
@@ -318,6 +320,7 @@ static void the_ring_is_shown_with_this_nodes_share_and_all_loops_messages(void 
     assert_int_equal(strlen(value_of(f, "fingerprint")), 16);
     f->process.node = "somebody else"; /* not in the table yet */
     f->lines = 0;
+    f->source.view = node_loop_view(&f->nodes[0]);
     admin_stats_ring(&f->source, collect, f);
     assert_string_equal(value_of(f, "owned_partitions"), "0");
 }
@@ -331,6 +334,7 @@ static void each_message_counter_has_its_own_line(void **state)
     for (size_t i = 0; i < count; i++)
         atomic_store(&node[i], 1000 + i);
     f->lines = 0;
+    f->source.view = node_loop_view(&f->nodes[0]);
     admin_stats_ring(&f->source, collect, f);
     for (size_t i = 0; i < count; i++) {
         unsigned found = 0;
