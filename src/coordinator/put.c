@@ -93,6 +93,10 @@ void put_start(struct coordinator *coordinator, struct request *request)
 
 static void update(struct round *round)
 {
+    if (are_writes_held(round->coordinator)) { /* since others were asked: this node may have said that it is empty */
+        fail(round, FAILURE_HELD);
+        return;
+    }
     round->phase = ROUND_UPDATING;
     if (round->lost_local)
         replica_forget_births(round->coordinator->replica);

@@ -313,6 +313,26 @@ static void while_writes_are_held_only_reads_go_on(void **state)
     ring_close(ring);
 }
 
+/* A ring that is empty while it asks may not be written to behind its back. */
+static void a_write_that_still_reads_when_writes_are_held_is_held_too(void **state)
+{
+    (void)state;
+    char key[32];
+    ring_open(ring, 3, 3);
+    key_led_by(ring, 0, 0, key);
+    struct request *request = ask(ring, REQUEST_ADD, key);
+    request->value = text("1");
+    node_request(ring_loop(ring, 0, 0), ring->now, request); /* it asks another owner first */
+    for (unsigned m = 0; m < 3; m++)
+        node_hold_writes(ring->machines[m].shared, true);
+    ring_pass(ring, 100);
+    assert_true(is_done(request) && request->status == REQUEST_FAILED);
+    assert_int_equal(request->failure, FAILURE_HELD);
+    for (unsigned m = 0; m < 3; m++)
+        assert_true(node_is_empty(ring->machines[m].shared));
+    ring_close(ring);
+}
+
 /* In a ring of one the dead are freed once the grace is over; in a larger one others may still lack the delete. */
 static void what_is_dead_is_freed_in_a_ring_of_one_only(void **state)
 {
@@ -390,6 +410,7 @@ int main(void)
         cmocka_unit_test(a_replica_with_an_older_view_serves_and_tells_its_membership),
         cmocka_unit_test(views_are_swapped_under_running_requests),
         cmocka_unit_test(while_writes_are_held_only_reads_go_on),
+        cmocka_unit_test(a_write_that_still_reads_when_writes_are_held_is_held_too),
         cmocka_unit_test(a_repair_is_not_held),
         cmocka_unit_test(what_is_dead_is_freed_in_a_ring_of_one_only),
         cmocka_unit_test(a_node_is_empty_until_something_is_stored),
