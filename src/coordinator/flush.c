@@ -98,6 +98,18 @@ static void fail(struct flush *flush, enum request_failure failure)
     finish(flush);
 }
 
+/* It is silent, so its answer is not waited for. But while its link is there it can be told: before anything else that
+ * goes that way, and before its clients ask it again. */
+static void tell_silent(struct coordinator *coordinator, const struct peer *peer,
+                        const struct flush_registers *registers)
+{
+    if (peer == NULL || peer->link == NULL || !link_has_room(peer->link))
+        return;
+    const struct message_flush message = {.registers = *registers};
+    message_write_flush(&peer->link->out, &message);
+    link_wants_flush(coordinator->peers->flushes, peer->link);
+}
+
 /* Sends to every other member that is up; the answers bear flush->id. */
 static void send_to_all(struct flush *flush, const struct flush_registers *registers)
 {
@@ -109,8 +121,11 @@ static void send_to_all(struct flush *flush, const struct flush_registers *regis
         struct peer *peer = peers_find(coordinator->peers, member->node);
         struct chain *out = peer == NULL ? NULL : peer_request(coordinator->peers, peer, coordinator->now);
         member->owes_answer = out != NULL;
-        if (out == NULL)
+        if (out == NULL) {
+            if (flush->phase == FLUSH_TELLING)
+                tell_silent(coordinator, peer, registers);
             continue;
+        }
         const struct message_flush message = {.id = flush->id, .registers = *registers};
         message_write_flush(out, &message);
         flush->waiting++;

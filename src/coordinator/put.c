@@ -303,7 +303,10 @@ void put_on_write(struct round *round, unsigned place, hybrid_time winner)
 {
     if (round->phase != ROUND_WRITING && round->phase != ROUND_LINGERING)
         return;
-    if (winner != 0 && round->has_dot && round->restamps < RESTAMPS_MAX) {
+    /* Once the client has its answer a delete may have covered this version and would not cover a new one; and two
+     * quorums of writes have met by then [R2]. */
+    bool may_restamp = round->request != NULL && round->has_dot && round->restamps < RESTAMPS_MAX;
+    if (winner != 0 && may_restamp) {
         round->phase = ROUND_RESTAMPING;
         round->restamps++;
         round->floor = winner;
@@ -319,16 +322,9 @@ void put_on_restamped(struct round *round)
 {
     switch (restamp_finish(round)) {
     case RESTAMP_FAILED: /* what is here and elsewhere counts for nothing against the winner */
-        if (round->request != NULL)
-            fail(round, FAILURE_DISK_WRITE);
-        else
-            round_close(round);
+        fail(round, FAILURE_DISK_WRITE);
         return;
     case RESTAMP_OVERWRITTEN: /* it need not win any more */
-        if (round->request == NULL) {
-            round_close(round);
-            return;
-        }
         round->has_dot = false;
         break;
     case RESTAMP_DONE:

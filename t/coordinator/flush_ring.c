@@ -188,6 +188,26 @@ static void flush_of_an_absurd_clock_does_not_hide_what_comes_later(void **state
     owners_close(ring);
 }
 
+/* It has said nothing for a while, so nobody waits for it. But its link is there: it is told before anything else that
+ * goes to it. */
+static void a_silent_member_with_a_link_is_told_all_the_same(void **state)
+{
+    (void)state;
+    owners_open(ring);
+    unsigned first = at(ring, "k", 0), third = at(ring, "k", 2);
+    assert_int_equal(set(ring, first, "k", "old"), REQUEST_OK);
+    rule(FATE_LOST, ANY, (int)third, ANY);
+    assert_int_equal(set(ring, first, "k", "old"), REQUEST_OK);
+    ring_pass(ring, RING_TIMEOUT_MS + 10);
+    assert_true(peers_find(&ring_loop(ring, first, 0)->peers, ring->machines[third].id)->is_silent);
+    struct request *flush = ask(ring, REQUEST_FLUSH, "");
+    start(ring, first, flush);
+    assert_true(is_done(flush) && flush->status == REQUEST_OK);
+    all_arrive();
+    assert_int_equal(get(ring, third, "k")->status, REQUEST_MISS);
+    owners_close(ring);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +220,7 @@ int main(void)
         cmocka_unit_test(the_last_delayed_flush_counts_at_all_members),
         cmocka_unit_test(a_delayed_flush_that_is_due_is_not_taken_back_by_a_later_command),
         cmocka_unit_test(flush_of_an_absurd_clock_does_not_hide_what_comes_later),
+        cmocka_unit_test(a_silent_member_with_a_link_is_told_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
