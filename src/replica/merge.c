@@ -98,7 +98,9 @@ static enum store_verdict keep_newest(struct replica_merge *merge, struct store_
 static void note_winner(struct replica_merge *merge, const struct object *object, const struct object *incoming)
 {
     const struct version *newest = object_newest(object), *theirs = object_newest(incoming);
-    if (theirs != NULL && !dot_equal(&newest->dot, &theirs->dot) && find_live(object, &theirs->dot) != NULL)
+    if (newest == NULL || theirs == NULL) /* nothing is left when each context claims the other's versions */
+        return;
+    if (!dot_equal(&newest->dot, &theirs->dot) && find_live(object, &theirs->dot) != NULL)
         merge->winner = newest->time;
 }
 

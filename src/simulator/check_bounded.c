@@ -2,8 +2,8 @@
 #include "simulator/world.h"
 
 enum {
-    ONE_MESSAGE_MAX = 24 << 10, /* a link takes a last request when it has any room left */
-    REPLIES_MAX = 1 << 20,      /* replies are always taken; the requests at the other end bound them */
+    ONE_MESSAGE_MAX = 128 << 10, /* a link takes a last request when it has any room left */
+    REPLIES_MAX = 1 << 20,       /* replies are always taken; the requests at the other end bound them */
     REQUESTS_MAX = 4096
 };
 

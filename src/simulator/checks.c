@@ -8,10 +8,10 @@
 #include <stdlib.h>
 
 static const struct check *const ALL[] = {
-    &check_replies, &check_silence,      &check_written,   &check_dots,    &check_ancestry,  &check_progress,
-    &check_quorum,  &check_acknowledged, &check_latest,    &check_linear,  &check_alone,     &check_calm,
-    &check_dead,    &check_expired,      &check_once,      &check_epochs,  &check_placement, &check_bounded,
-    &check_rest,    &check_identical,    &check_writeable, &check_orderly,
+    &check_replies, &check_silence,      &check_written,   &check_dots,      &check_ancestry, &check_progress,
+    &check_quorum,  &check_acknowledged, &check_latest,    &check_linear,    &check_alone,    &check_calm,
+    &check_dead,    &check_expired,      &check_flushed,   &check_once,      &check_epochs,   &check_placement,
+    &check_bounded, &check_rest,         &check_identical, &check_writeable, &check_orderly,
 };
 
 enum { ALL_COUNT = sizeof ALL / sizeof *ALL };

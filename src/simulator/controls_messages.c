@@ -43,6 +43,14 @@ static void calm(struct plan *plan)
     memset(plan->faults, 0, sizeof plan->faults);
 }
 
+static void calm_with_flushes(struct plan *plan)
+{
+    calm(plan);
+    plan->flushes = true;
+    for (int kind = 0; kind < KEY_KINDS; kind++)
+        plan->buckets[kind].r = 1, plan->buckets[kind].w = 3;
+}
+
 static struct frame frame_of(struct bytes data)
 {
     struct frame frame;
@@ -106,6 +114,22 @@ static struct parcel *acknowledge_for_others(struct world *world, struct endpoin
         return parcel_new(data);
     const struct message_write_reply reply = {.id = write.id, .epoch = write.epoch, .status = MESSAGE_OK};
     message_write_write_reply(begin(&draft, end), &reply);
+    struct parcel *parcel = finish(world, &draft);
+    network_deliver(world, other_end(end), parcel);
+    parcel_release(parcel);
+    return NULL;
+}
+
+/* Flushes never arrive, but are acknowledged. */
+static struct parcel *flush_for_others(struct world *world, struct endpoint *end, struct bytes data)
+{
+    struct frame frame = frame_of(data);
+    struct message_flush flush;
+    struct draft_frame draft;
+    if (frame.type != MESSAGE_FLUSH || !message_read_flush(&frame, &flush))
+        return parcel_new(data);
+    const struct message_flush_reply reply = {.id = flush.id, .status = MESSAGE_OK, .clock = 1};
+    message_write_flush_reply(begin(&draft, end), &reply);
     struct parcel *parcel = finish(world, &draft);
     network_deliver(world, other_end(end), parcel);
     parcel_release(parcel);
@@ -250,6 +274,8 @@ const struct control controls_of_messages[] = {
     {"no-repairs", "replicas say that they have what the asker has, so nothing is repaired", "identical",
      several_owners_and_partitions, .frame = say_the_same},
     {"no-acknowledgements", "no write is acknowledged", "calm", calm, .frame = drop_acknowledgements},
+    {"fake-flushes", "flushes reach nobody but are acknowledged", "flushed", calm_with_flushes,
+     .frame = flush_for_others},
     {"never-writeable", "no write is acknowledged, also when nothing fails any more", "writeable", several_owners,
      .frame = drop_acknowledgements},
     {"garbled", "some messages are nonsense in a good frame", "orderly", several_owners, .frame = garble},

@@ -26,14 +26,19 @@ static void busy_and_clogged(struct plan *plan)
     memset(plan->faults, 0, sizeof plan->faults);
     plan->faults[FAULT_CLOG] = true;
     plan->calm_permille = 0;
-    plan->episode_gap_ms = 5;
-    plan->episode_ms = 60000;
+    plan->episode_gap_ms = 20;
+    plan->episode_ms = 60;
     plan->link_out_max = 1;
+    plan->nodes = 3;
+    plan->loops = 1;
     plan->long_permille = 500;
-    plan->clients = 12;
+    plan->clients = 60;
+    plan->think_us = 10;
     plan->ring.copies = 3;
-    for (int kind = 0; kind < KEY_KINDS; kind++)
+    for (int kind = 0; kind < KEY_KINDS; kind++) { /* nobody waits for the clogged one */
         plan->buckets[kind].keys = 4;
+        plan->buckets[kind].r = plan->buckets[kind].w = 1;
+    }
 }
 
 static void drop_reply(struct world *world, struct client *client, struct bytes data)

@@ -415,6 +415,9 @@ static void pump(struct world *world, struct endpoint *end)
         chain_consume(&end->link.out, sent);
         CHECK(!stuck); /* 64 slices hold the longest frame of a simulation */
     }
+    if (end->blocked)
+        WORLD_SAY(world, TRACE_NO_KEY, "%zu bytes wait at %s for %s", end->link.out.len, world->machines[from].name,
+                  world->machines[to].name);
     checks_on_link(world, end);
 }
 
