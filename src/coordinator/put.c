@@ -268,6 +268,7 @@ static void on_local_update(struct round *round)
         return;
     }
     round->keeps_use = request->op.keeps_use;
+    round->is_use = request->op.is_use;
     write_others(round);
 }
 

@@ -288,6 +288,7 @@ bool round_send(struct round *round, unsigned place, bool is_repair, bool awaite
                                           .durability = (uint8_t)durability_of(round),
                                           .is_repair = is_repair,
                                           .keeps_use = is_repair || round->keeps_use,
+                                          .is_use = !is_repair && round->is_use,
                                           .key = bytes_of(round->key, round->key_len),
                                           .record = blob_bytes(round->made)};
     message_write_write(out, &message, round->made);

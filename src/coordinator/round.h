@@ -68,7 +68,7 @@ struct round {
     bool store_has_merge;   /* merge.op is in the store: the round cannot end */
     bool repair_again;      /* `made` has changed while merge.op was in the store */
     bool closing;
-    bool keeps_use;
+    bool keeps_use, is_use;
     bool has_dot;     /* put: `dot` is the version that it made */
     bool overwritten; /* while RESTAMPING: something else is the newest here by now */
     struct quorum reads, writes;

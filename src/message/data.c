@@ -13,7 +13,8 @@ enum {
     READ_PEEK = 0x02,
     READ_REPLY_FETCHED_BEFORE = 0x01,
     WRITE_IS_REPAIR = 0x01,
-    WRITE_KEEPS_USE = 0x02
+    WRITE_KEEPS_USE = 0x02,
+    WRITE_IS_USE = 0x04
 };
 
 enum { TIME_BYTES = 8, REGISTERS_BYTES = 3 * TIME_BYTES };
@@ -125,7 +126,8 @@ void message_write_write(struct chain *out, const struct message_write *m, struc
 {
     CHECK(m->key.len >= 1 && m->key.len <= MESSAGE_KEY_MAX && m->durability <= DURABILITY_SYNCED && m->record.len > 0);
     uint8_t *at = frame_begin(out, MESSAGE_WRITE, 2 + 3 * WIRE_VARINT_MAX + m->key.len);
-    at = wire_write_u8(at, bit_if(m->is_repair, WRITE_IS_REPAIR) | bit_if(m->keeps_use, WRITE_KEEPS_USE));
+    at = wire_write_u8(at, bit_if(m->is_repair, WRITE_IS_REPAIR) | bit_if(m->keeps_use, WRITE_KEEPS_USE)
+                               | bit_if(m->is_use, WRITE_IS_USE));
     at = wire_write_u8(at, m->durability);
     at = wire_write_varint(at, m->id);
     at = wire_write_varint(at, m->epoch);
@@ -136,9 +138,10 @@ void message_write_write(struct chain *out, const struct message_write *m, struc
 bool message_read_write(const struct frame *frame, struct message_write *m)
 {
     struct wire_reader reader = fields_of(frame, MESSAGE_WRITE);
-    uint8_t bits = fields_bits(&reader, WRITE_IS_REPAIR | WRITE_KEEPS_USE);
+    uint8_t bits = fields_bits(&reader, WRITE_IS_REPAIR | WRITE_KEEPS_USE | WRITE_IS_USE);
     m->is_repair = (bits & WRITE_IS_REPAIR) != 0;
     m->keeps_use = (bits & WRITE_KEEPS_USE) != 0;
+    m->is_use = (bits & WRITE_IS_USE) != 0;
     m->durability = fields_small(&reader, DURABILITY_SYNCED);
     m->id = wire_read_varint(&reader);
     m->epoch = wire_read_varint(&reader);

@@ -70,6 +70,7 @@ struct message_write {
     uint8_t durability; /* enum durability */
     bool is_repair;     /* read repair: not a client's write */
     bool keeps_use;     /* the item is still the one that it was (touch, incr) */
+    bool is_use;        /* and it has been used (gets that change something, touch) */
     struct bytes key;
     struct bytes record; /* verified when decoded */
 };

@@ -167,6 +167,7 @@ static void submit_merge(struct node *node, struct instant now, struct serve *se
     merge->op.owner = NODE_OP_WRITE;
     merge->op.durability = (enum durability)write->durability;
     merge->op.keeps_use = write->keeps_use;
+    merge->op.is_use = write->is_use;
     merge->op.partition = write->partition;
     merge->op.hash = write->hash;
     merge->op.key = keep_key(serve, write->key);

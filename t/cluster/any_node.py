@@ -94,6 +94,18 @@ class AnyNode(cluster.SharedRingCase):
                 self.assertEqual([client.line() for _ in range(2)], [b"STORED", b"HD"])
                 self.assertEqual([client.line()[-3:] for _ in range(6)], [b"X W"] + [b"Z X"] * 5, turn)
 
+    def test_all_nodes_know_whether_an_item_has_been_used(self):
+        # What makes the get an update is found by reading, which must not count as an earlier use.
+        uses = [(b"mg %s h R1500", b"HD h0 W"), (b"mg %s h T1000", b"HD h0"), (b"mg %s h", b"HD h0"),
+                (b"touch %s 1000", b"TOUCHED"), (b"gat 1000 %s", b"END")]
+        for (asked, coordinator), (command, end) in itertools.product(itertools.product(NODES, NODES), uses):
+            key = self.shared.key_of(coordinator, self.stem()[-20:] + b"%d" % len(command))
+            with self.shared[asked].connect() as client:
+                self.assertEqual(client.ask(storage(b"set", key, b"v", exptime=1000)), b"STORED\r\n")
+                self.assertEqual(client.ask(command % key + b"\r\n", end + b"\r\n")[-len(end) - 2:], end + b"\r\n")
+            with self.shared[asked % 3 + 1].connect() as client:
+                self.assertEqual(client.ask(b"mg %s h\r\n" % key)[:5], b"HD h1", command)
+
     def test_large_values_go_any_way(self):
         for asked, coordinator in itertools.product(NODES, NODES):
             key = self.shared.key_of(coordinator, self.stem()[-20:] + b"%d" % asked)

@@ -89,7 +89,8 @@ static void writes_arrive(void **state)
         assert_seeded(message_read_write(&frame, &out), seed);
         assert_seeded(in->id == out.id && in->epoch == out.epoch && in->partition == out.partition, seed);
         assert_seeded(in->hash == out.hash && in->durability == out.durability, seed);
-        assert_seeded(in->is_repair == out.is_repair && in->keeps_use == out.keeps_use, seed);
+        assert_seeded(in->is_repair == out.is_repair && in->keeps_use == out.keeps_use && in->is_use == out.is_use,
+                      seed);
         assert_seeded(bytes_equal(in->key, out.key) && bytes_equal(in->record, out.record), seed);
         bytes_free(whole);
         generated_close(&generated);
@@ -235,7 +236,7 @@ static void writes_are_checked_like_their_records(void **state)
     struct bytes record = generated.m.write.record;
     assert_true(head_is_accepted(MESSAGE_WRITE, BYTES(0, 2, 1, 2, 3, 'k'), record));
     assert_false(head_is_accepted(MESSAGE_WRITE, BYTES(0, 3, 1, 2, 3, 'k'), record));
-    assert_false(head_is_accepted(MESSAGE_WRITE, BYTES(4, 2, 1, 2, 3, 'k'), record));
+    assert_false(head_is_accepted(MESSAGE_WRITE, BYTES(8, 2, 1, 2, 3, 'k'), record));
     assert_false(head_is_accepted(MESSAGE_WRITE, BYTES(0, 2, 1, 2, 3), record));
     assert_true(head_is_accepted(MESSAGE_READ_REPLY, BYTES(0, MESSAGE_OK, 1, 2, 3), record));
     assert_false(head_is_accepted(MESSAGE_READ_REPLY, BYTES(0, MESSAGE_ABSENT, 1, 2, 3), record));
