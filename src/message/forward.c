@@ -39,7 +39,8 @@ static struct pair read_pair(struct wire_reader *reader)
     pair.actor.birth = wire_read_varint(reader);
     pair.counter = wire_read_varint(reader);
     pair.time = wire_read_u64(reader);
-    fields_require(reader, pair.actor.incarnation != 0 && pair.actor.birth != 0 && pair.counter != 0);
+    fields_require(reader, pair.actor.incarnation != 0 && pair.actor.birth != 0 && pair.counter != 0
+                               && pair.time <= HYBRID_TIME_MAX);
     return pair;
 }
 

@@ -6,11 +6,10 @@
 
 enum { NS_PER_MS = 1000000 };
 
-/* Times with the top bit set lie thousands of years ahead: whoever lets one in has not judged it, and the
- * clock could then wrap. */
+/* Whoever lets a later one in has not judged it, and the clock could then wrap. */
 static bool is_sane(hybrid_time time)
 {
-    return time >> 63 == 0;
+    return time <= HYBRID_TIME_MAX;
 }
 
 /* Relaxed order suffices everywhere: each promise is about one atomic number, which only ever rises. */

@@ -16,6 +16,9 @@ typedef uint64_t hybrid_time;
 
 enum { HYBRID_LOGICAL_BITS = 16 };
 
+/* Later ones lie thousands of years ahead: no clock gives them, and above the last one there would be no later time. */
+#define HYBRID_TIME_MAX (UINT64_MAX >> 1)
+
 static inline hybrid_time hybrid_of_ms(uint64_t wall_ms)
 {
     return wall_ms << HYBRID_LOGICAL_BITS;

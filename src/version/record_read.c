@@ -55,12 +55,19 @@ static void read_dot(struct wire_reader *reader, struct actor *actor, uint64_t *
     require(reader, actor->incarnation != 0 && actor->birth != 0 && *counter != 0);
 }
 
+static hybrid_time read_time(struct wire_reader *reader)
+{
+    hybrid_time time = wire_read_u64(reader);
+    require(reader, time <= HYBRID_TIME_MAX);
+    return time;
+}
+
 /* A field that is present differs from what its absence means: only so is there one encoding of an object. */
 static void read_times(struct wire_reader *reader, uint8_t traits, struct version *version)
 {
     version->kind = (traits & TRAIT_TOMBSTONE) != 0 ? VERSION_TOMBSTONE : VERSION_VALUE;
     version->marks = (uint8_t)(traits >> TRAIT_MARKS_SHIFT & (VERSION_STALE | VERSION_WIN_SENT));
-    version->time = wire_read_u64(reader);
+    version->time = read_time(reader);
     version->expiry_stamp = version->time;
     version->flags = 0;
     version->expiry_ms = 0;
@@ -74,7 +81,7 @@ static void read_times(struct wire_reader *reader, uint8_t traits, struct versio
         require(reader, version->expiry_ms != 0);
     }
     if ((traits & TRAIT_STAMP) != 0) {
-        version->expiry_stamp = wire_read_u64(reader);
+        version->expiry_stamp = read_time(reader);
         require(reader, version->expiry_stamp != version->time);
     }
 }
@@ -147,7 +154,7 @@ static struct pair read_own_pair(struct wire_reader *reader, uint8_t traits, con
     if ((traits & TRAIT_OWN_PAIR) == 0)
         return own;
     own.counter = wire_read_varint(reader);
-    own.time = wire_read_u64(reader);
+    own.time = read_time(reader);
     require(reader, own.counter >= newest->dot.counter);
     require(reader, own.counter != newest->dot.counter || own.time != newest->time);
     return own;
@@ -159,7 +166,7 @@ static void read_context(struct wire_reader *reader, struct context *context, ui
     for (uint32_t i = 0; i < listed && reader->ok; i++) {
         struct pair pair;
         read_dot(reader, &pair.actor, &pair.counter);
-        pair.time = wire_read_u64(reader);
+        pair.time = read_time(reader);
         if (own != NULL && actor_compare(&own->actor, &pair.actor) < 0) {
             context->pairs[context->count++] = *own;
             own = NULL;

@@ -228,6 +228,9 @@ static void contexts_that_no_node_writes_are_refused(void **state)
     assert_false(context_is_accepted(1, &no_incarnation, 1));
     assert_false(context_is_accepted(1, &no_birth, 1));
     assert_false(context_is_accepted(1, &no_counter, 1));
+    struct pair last = {{1, 1, 1}, 1, HYBRID_TIME_MAX}, no_clock = {{1, 1, 1}, 1, HYBRID_TIME_MAX + 1};
+    assert_true(context_is_accepted(1, &last, 1));
+    assert_false(context_is_accepted(1, &no_clock, 1));
 }
 
 /* A head of a few bytes that claims 65536 pairs. */
@@ -252,7 +255,7 @@ static void the_largest_context_arrives(void **state)
     in.context = (struct context){calloc(RECORD_PAIRS_MAX, sizeof(struct pair)), RECORD_PAIRS_MAX};
     assert_non_null(in.context.pairs);
     for (uint32_t i = 0; i < RECORD_PAIRS_MAX; i++)
-        in.context.pairs[i] = (struct pair){{i, UINT64_MAX, UINT64_MAX}, UINT64_MAX, UINT64_MAX};
+        in.context.pairs[i] = (struct pair){{i, UINT64_MAX, UINT64_MAX}, UINT64_MAX, HYBRID_TIME_MAX};
     struct wire wire;
     struct arena arena;
     wire_open(&wire);

@@ -57,7 +57,7 @@ static inline struct bytes any_record(struct generated *generated)
     struct bytes value = any_value(generated);
     struct blob *value_blob = generated->blob;
     struct dot dot = {{(uint32_t)prng_next(&generated->prng), 1 + any_number(&generated->prng) / 2, 1}, 1};
-    hybrid_time time = prng_next(&generated->prng);
+    hybrid_time time = prng_next(&generated->prng) & HYBRID_TIME_MAX;
     struct version version = {.dot = dot, .time = time, .expiry_stamp = time, .kind = VERSION_VALUE, .value = value};
     struct pair pair = {dot.actor, dot.counter, time};
     struct object object = {.context = {&pair, 1}, .live = &version, .live_count = 1};
@@ -78,7 +78,7 @@ static inline struct context any_context(struct generated *generated)
         node += 1 + (uint32_t)prng_below(prng, UINT32_MAX / GENERATED_PAIRS_MAX - 10);
         generated->pairs[i] = (struct pair){.actor = {node, 1 + any_number(prng) / 2, 1 + any_number(prng) / 2},
                                             .counter = 1 + any_number(prng) / 2,
-                                            .time = prng_next(prng)};
+                                            .time = prng_next(prng) & HYBRID_TIME_MAX};
     }
     return (struct context){generated->pairs, count};
 }
@@ -123,6 +123,7 @@ static inline void generate_write(struct generated *generated)
     m->durability = (uint8_t)prng_below(prng, 3);
     m->is_repair = any_bool(prng);
     m->keeps_use = any_bool(prng);
+    m->is_use = any_bool(prng);
     m->record = any_record(generated);
 }
 

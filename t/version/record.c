@@ -192,7 +192,7 @@ static void one_version_costs_at_most_64_bytes_beyond_its_value(void **state)
 static void extreme_numbers_come_back(void **state)
 {
     (void)state;
-    struct version version = one_version(UINT64_MAX, UINT64_MAX, UINT64_MAX);
+    struct version version = one_version(UINT64_MAX, UINT64_MAX, HYBRID_TIME_MAX);
     struct pair pair;
     version.flags = UINT32_MAX;
     version.expiry_ms = UINT64_MAX;
@@ -294,6 +294,25 @@ static void objects_that_break_a_rule_are_not_taken(void **state)
     assert_false(is_encoding_taken(&object));
 }
 
+/* A write that covers it could not come after it. */
+static void a_time_that_no_clock_gives_is_not_taken(void **state)
+{
+    (void)state;
+    struct pair pairs[] = {{{1, 1, 1}, 4, 10}, {{2, 1, 1}, 6, 20}};
+    struct version live = one_version(1, 1, 20);
+    live.dot = (struct dot){pairs[1].actor, 6};
+    struct object object = {{pairs, 2}, &live, 1};
+    hybrid_time *const times[] = {&live.time, &live.expiry_stamp, &pairs[0].time, &pairs[1].time};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        hybrid_time before = *times[i];
+        *times[i] = HYBRID_TIME_MAX;
+        assert_true(is_encoding_taken(&object));
+        *times[i] = HYBRID_TIME_MAX + 1;
+        assert_false(is_encoding_taken(&object));
+        *times[i] = before;
+    }
+}
+
 static void an_object_without_versions_keeps_its_context(void **state)
 {
     (void)state;
@@ -340,6 +359,7 @@ int main(void)
         cmocka_unit_test(a_later_format_is_told_from_damage),
         cmocka_unit_test(only_the_canonical_encoding_is_taken),
         cmocka_unit_test(objects_that_break_a_rule_are_not_taken),
+        cmocka_unit_test(a_time_that_no_clock_gives_is_not_taken),
         cmocka_unit_test(an_object_without_versions_keeps_its_context),
         cmocka_unit_test(the_largest_object_comes_back),
     };
