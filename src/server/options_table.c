@@ -164,7 +164,7 @@ const struct option_spec OPTIONS[] = {
      .argument = "share", .fallback = "0.01",
      .help = "Share of the gets that ask all owners of a key instead of r, so that read repair sees the rest."},
     {"peer-queue", 0, OPTION_SIZE, SECTION_NODE, FIELD(peer_queue_bytes), .min = 64 * KIB, .max = 2 * GIB,
-     .argument = "size", .fallback = "8m",
+     .argument = "size", .fallback = "64m",
      .help = "Bytes that may wait for one other node on one worker; beyond it that node counts as silent."},
     {"print-options", 0, OPTION_ACTION, SECTION_COMMAND, FIELD(action), .min = ACTION_PRINT_OPTIONS,
      .help = "Print this table as Markdown."},
