@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Above it versions may not be what they seem, and there would be no room for further ones. */
+#define VERSION_JUMP_MAX (GOSSIP_VERSION_MAX / 2)
+
 void gossip_refresh(struct membership *membership, struct instant now)
 {
     struct gossip_entry *own = &membership->own;
@@ -186,9 +189,8 @@ static void hear_of_self(struct membership *membership, struct instant now, cons
 {
     const struct gossip_entry *own = &membership->own;
     tables_hear(membership, now, entry->epoch, NULL);
-    tables_hear(membership, now, entry->removed, NULL);
     bool is_echo = entry->incarnation == own->incarnation && entry->version <= own->version;
-    if (!is_echo && entry->version >= own->version && entry->version < GOSSIP_VERSION_MAX - 1) {
+    if (!is_echo && entry->version >= own->version && entry->version <= VERSION_JUMP_MAX) {
         membership->own.version = entry->version;
         gossip_refresh(membership, now);
     }
@@ -196,6 +198,11 @@ static void hear_of_self(struct membership *membership, struct instant now, cons
 
 static void hear(struct membership *membership, struct instant now, const struct gossip_entry *entry)
 {
+    /* Which table removed a node is known with that table only: until then nobody's word buries a member. */
+    if (entry->removed > epoch_of(membership)) {
+        tables_hear(membership, now, entry->removed, NULL);
+        return;
+    }
     if (entry->id == membership->self.id) {
         hear_of_self(membership, now, entry);
         return;

@@ -195,6 +195,58 @@ static void restarted_node_jumps_above_what_is_told_of_its_former_life(void **st
     world_close(&world);
 }
 
+/* n0 is told something of another node, by n1. */
+static void tell(struct world *world, const struct gossip_entry *entry)
+{
+    const struct ring_view *view = membership_view(world->nodes[1].membership);
+    struct message_difference m = {.count = 1, .entries = entry};
+    m.sender = (struct message_sender){
+        .cluster = view->settings.cluster, .epoch = view->epoch, .incarnation = world->nodes[1].settings.incarnation};
+    snprintf(m.sender.peer, sizeof m.sender.peer, "n1:1");
+    struct draft head = {0};
+    message_write_difference(&head, &m);
+    struct frame frame = {.type = MESSAGE_DIFFERENCE, .head = draft_written(&head)};
+    assert_true(membership_receive(world->nodes[0].membership, world_now(world), "n1", &frame));
+    draft_close(&head);
+}
+
+static void nobody_is_buried_by_a_table_that_nobody_has(void **state)
+{
+    (void)state;
+    struct world world;
+    start_ring(&world, 12, 3);
+    world_run(&world, 3000, NULL);
+    for (unsigned n = 0; n < 3; n++) {
+        struct gossip_entry tombstone = {.id = world.nodes[n].settings.self.id, .removed = 1000};
+        tell(&world, &tombstone);
+    }
+    world_run(&world, 20000, NULL);
+    for (unsigned n = 0; n < 3; n++)
+        assert_int_equal(rows_of(&world, n, MEMBER_UP), 3);
+    world_close(&world);
+}
+
+/* Who jumped above it would soon say what all others take for malformed. */
+static void node_does_not_follow_a_version_that_leaves_no_room(void **state)
+{
+    (void)state;
+    struct world world;
+    start_ring(&world, 13, 3);
+    world_run(&world, 3000, NULL);
+    struct gossip_entry entry = {.id = world.nodes[0].settings.self.id,
+                                 .epoch = 1,
+                                 .version = GOSSIP_VERSION_MAX - 3,
+                                 .incarnation = 77,
+                                 .state = MEMBER_UP,
+                                 .name = "n0",
+                                 .peer = "n0:1",
+                                 .program = "x"};
+    tell(&world, &entry);
+    world_run(&world, 20000, NULL); /* checks that every message is well-formed */
+    assert_int_equal(rows_of(&world, 1, MEMBER_UP), 3);
+    world_close(&world);
+}
+
 static struct bucket_table table_with_r(uint8_t r)
 {
     struct bucket_table table;
@@ -277,6 +329,8 @@ int main(void)
         cmocka_unit_test(nobody_is_shown_as_down_while_all_are_up),
         cmocka_unit_test(silent_member_is_shown_as_down_and_stays_in_the_table),
         cmocka_unit_test(restarted_node_jumps_above_what_is_told_of_its_former_life),
+        cmocka_unit_test(nobody_is_buried_by_a_table_that_nobody_has),
+        cmocka_unit_test(node_does_not_follow_a_version_that_leaves_no_room),
         cmocka_unit_test(last_version_of_the_settings_wins_everywhere_and_survives),
         cmocka_unit_test(member_that_comes_back_with_an_old_table_fetches_the_new_one),
     };
