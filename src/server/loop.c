@@ -258,6 +258,12 @@ static void on_patience(int fd, short what, void *context)
     ((struct loop *)context)->has_begun = true;
 }
 
+/* Do other nodes still wait for answers? */
+static bool is_asked(const struct loop *loop)
+{
+    return node_pending(&loop->node) > 0 || peer_hub_has_replies(&loop->mesh.hub);
+}
+
 /* What clients and other nodes have asked is finished, the latter within the loop's patience. */
 static void finish(struct loop *loop)
 {
@@ -267,7 +273,7 @@ static void finish(struct loop *loop)
     event_add(&patience, &(struct timeval){.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)});
     mesh_drain(&loop->mesh);
     close_all(loop);
-    while (!list_is_empty(&loop->connections) || (node_pending(&loop->node) > 0 && clock_now().mono_ns < until_ns))
+    while (!list_is_empty(&loop->connections) || (is_asked(loop) && clock_now().mono_ns < until_ns))
         turn(loop);
     event_del(&patience);
 }

@@ -77,6 +77,16 @@ void peer_hub_drain(struct peer_hub *hub)
     }
 }
 
+bool peer_hub_has_replies(const struct peer_hub *hub)
+{
+    for (const struct list *at = hub->links.next; at != &hub->links; at = at->next) {
+        const struct peer_link *link = CONTAINER_OF(at, struct peer_link, place);
+        if (!link->link.is_dialled && link->link.out.len != 0)
+            return true;
+    }
+    return false;
+}
+
 static void drop_handshake(struct peer_link *link)
 {
     if (link->handshake == NULL)

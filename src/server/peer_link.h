@@ -98,6 +98,8 @@ void peer_hub_bury(struct peer_hub *hub);
 
 /* Accepted links are read no more: what they asked is finished, nothing new is begun. */
 void peer_hub_drain(struct peer_hub *hub);
+/* Do replies still wait for a socket that is full? */
+bool peer_hub_has_replies(const struct peer_hub *hub);
 
 /* Begins to connect. `address` is for people. NULL: it failed at once, errno says why. */
 struct peer_link *peer_link_dial(struct peer_hub *hub, const struct sockaddr *to, socklen_t to_len, const char *address,

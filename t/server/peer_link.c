@@ -311,8 +311,10 @@ static void who_does_not_take_replies_is_asked_for_no_more_requests(void **state
     peer_link_flush(link);
     assert_true(link->link.out.len > OUT_MAX);
     assert_int_equal(link->watched, EV_WRITE);
+    assert_true(peer_hub_has_replies(&f->acceptor.hub));
     TURN_UNTIL(f, f->dialler.frames == 64);
     TURN_UNTIL(f, link->watched == EV_READ);
+    assert_false(peer_hub_has_replies(&f->acceptor.hub));
     peer_hub_drain(&f->acceptor.hub);
     assert_int_equal(link->watched, 0);
     assert_int_equal(f->dialler.up->watched, EV_READ);
