@@ -27,9 +27,9 @@ enum store_verdict change_to(struct write *write, const struct object *object)
 
 static enum store_verdict replace(struct write *write, const struct object *object)
 {
-    size_t size = record_size(object);
+    bool fits = record_fits(object) && record_size(object) <= write->coordinator->replica->object_max;
     bool adds_sibling = object->live_count > write->object.live_count && write->object.live_count > 0;
-    if (size > write->coordinator->replica->object_max)
+    if (!fits)
         return change_nothing(write, adds_sibling ? REQUEST_EXISTS : REQUEST_TOO_LARGE);
     write->request->status = REQUEST_OK;
     return change_to(write, object);

@@ -29,7 +29,7 @@ static enum store_verdict restamp_apply(struct store_op *op, struct bytes curren
     object.live++; /* it takes its own place; siblings stay */
     object.live_count--;
     object_put(&out, &object, round->bucket->reconcile == RECONCILE_LWW ? NULL : &nothing, &fresh, arena);
-    uint8_t *at = store_draft_alloc(draft, record_size(&out));
+    uint8_t *at = record_fits(&out) ? store_draft_alloc(draft, record_size(&out)) : NULL;
     if (at == NULL)
         return STORE_KEEP;
     record_encode(&out, at);

@@ -343,7 +343,7 @@ bool round_merge_fetched(const struct round *round, struct object *object, struc
         replica_observe(round->coordinator->replica, object->live[i].time, round->coordinator->now);
         replica_observe(round->coordinator->replica, object->live[i].expiry_stamp, round->coordinator->now);
     }
-    return true;
+    return record_fits(object);
 }
 
 bool round_has_other_answer(const struct round *round, uint64_t fingerprint)

@@ -67,7 +67,7 @@ static enum store_verdict take(struct replica_merge *merge, struct store_draft *
 
 static enum store_verdict encode(struct replica_merge *merge, struct store_draft *draft, const struct object *object)
 {
-    uint8_t *at = store_draft_alloc(draft, record_size(object));
+    uint8_t *at = record_fits(object) ? store_draft_alloc(draft, record_size(object)) : NULL;
     if (at == NULL)
         return keep(merge, MERGE_NO_MEMORY);
     record_encode(object, at);
@@ -177,5 +177,5 @@ bool replica_merge_records(struct object *out, struct blob *const *records, unsi
         if (keeps_newest)
             object_keep_newest(out);
     }
-    return true;
+    return record_fits(out);
 }

@@ -19,7 +19,8 @@
 
 enum replica_merge_outcome {
     MERGE_DONE,      /* what was sent is here at op.durability, or something that has overwritten it */
-    MERGE_NO_MEMORY, /* nothing was changed; op.status is STORE_UNCHANGED */
+    MERGE_NO_MEMORY, /* or more versions or pairs than a record takes; nothing was changed; op.status is STORE_UNCHANGED
+                      */
     MERGE_CORRUPT    /* one of the two objects cannot be decoded; nothing was changed; op.status is STORE_UNCHANGED */
 };
 
@@ -42,7 +43,8 @@ void replica_merge_init(struct replica_merge *merge, struct replica *replica, st
                         struct blob *incoming, bool keeps_newest);
 
 /* The merge of several objects of one key as a get answers it: all are decoded into the arena; with keeps_newest only
- * the newest version stays. false: one of them cannot be decoded. `out` points into records and arena. */
+ * the newest version stays. false: one of them cannot be decoded, or all are more than a record takes. `out` points
+ * into records and arena. */
 struct object;
 bool replica_merge_records(struct object *out, struct blob *const *records, unsigned count, bool keeps_newest,
                            struct arena *arena);

@@ -30,6 +30,12 @@ enum record_status {
     RECORD_TOO_NEW  /* a later format version: this program is too old for the data */
 };
 
+/* Has it no more versions and pairs than a record takes? A merge may have: each side was within the limits. */
+static inline bool record_fits(const struct object *object)
+{
+    return object->live_count <= RECORD_VERSIONS_MAX && object->context.count <= RECORD_PAIRS_MAX;
+}
+
 /* Bytes that record_encode will write. The object must be canonical (sorted as object.h says) and within
  * the limits above. */
 size_t record_size(const struct object *object);

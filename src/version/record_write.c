@@ -183,7 +183,7 @@ static uint8_t *write_long(uint8_t *at, const struct object *object)
 
 size_t record_size(const struct object *object)
 {
-    CHECK(object->live_count <= RECORD_VERSIONS_MAX && object->context.count <= RECORD_PAIRS_MAX);
+    CHECK(record_fits(object));
     return is_short(object) ? short_size(object->live) : long_size(object);
 }
 

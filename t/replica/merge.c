@@ -6,6 +6,8 @@
 #include "version/fingerprint.h"
 #include "version/record.h"
 
+#include <stdlib.h>
+
 enum { REPLICAS = 4, MESSAGES = 6 };
 
 static struct arena scratch, other;
@@ -319,6 +321,43 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* `count` siblings by actors of their own, of the nodes from `node` on. */
+static struct blob *siblings_of_nodes(uint32_t node, uint32_t count)
+{
+    struct pair *pairs = calloc(count, sizeof *pairs);
+    struct version *live = calloc(count, sizeof *live);
+    assert_true(pairs != NULL && live != NULL);
+    for (uint32_t i = 0; i < count; i++) {
+        struct actor actor = {node + i, 1, 1};
+        pairs[i] = (struct pair){actor, 1, node + i};
+        live[count - 1 - i] =
+            (struct version){.dot = {actor, 1}, .time = node + i, .expiry_stamp = node + i, .value = bytes_of("x", 1)};
+    }
+    struct object object = {{pairs, count}, live, count};
+    struct blob *blob = encoded(&object);
+    free(pairs);
+    free(live);
+    return blob;
+}
+
+/* Each side is within a record's limits. */
+static void more_siblings_than_a_record_takes_change_nothing(void **state)
+{
+    (void)state;
+    struct replica_merge merge;
+    struct object all;
+    struct blob *both[] = {siblings_of_nodes(1, RECORD_VERSIONS_MAX), siblings_of_nodes(RECORD_VERSIONS_MAX + 1, 1)};
+    struct blob *after = merge_into(&merge, both[0], both[1], false);
+    assert_int_equal(merge.outcome, MERGE_NO_MEMORY);
+    assert_ptr_equal(after, both[0]);
+    blob_release(after);
+    arena_reset(&other);
+    assert_false(replica_merge_records(&all, both, 2, false, &other));
+    assert_true(replica_merge_records(&all, both, 2, true, &other)); /* the newest alone does fit */
+    blob_release(both[0]);
+    blob_release(both[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +365,7 @@ int main(void)
         cmocka_unit_test(only_the_newest_stays_where_the_bucket_says_so),
         cmocka_unit_test(the_clock_follows_what_comes_but_not_an_absurd_time),
         cmocka_unit_test(what_cannot_be_decoded_changes_nothing),
+        cmocka_unit_test(more_siblings_than_a_record_takes_change_nothing),
         cmocka_unit_test(births_up_to_a_loss_are_not_gone_on_with),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
