@@ -55,11 +55,13 @@ bool cluster_prepare(struct cluster *cluster, const struct config *config, const
                                                     .node = cluster->self.name,
                                                     .incarnation = draw(),
                                                     .secret = secret_bytes(&cluster->secret)};
+    /* Each owner may have added siblings up to the limit before the copies met. */
+    size_t object_max = RING_COPIES_MAX * config_object_max(config);
     cluster->mesh_settings = (struct mesh_settings){.has_peers = config_has_peers(config),
                                                     .identity = &cluster->identity,
                                                     .book = cluster->book,
                                                     .self = cluster->self.id,
-                                                    .frame_max = config_object_max(config) + PEER_FRAME_BEYOND_OBJECT,
+                                                    .frame_max = object_max + PEER_FRAME_BEYOND_OBJECT,
                                                     .out_max = config->peer_queue_bytes,
                                                     .log = log};
     return true;
