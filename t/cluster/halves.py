@@ -94,6 +94,23 @@ class Halves(cluster.RingCase):
         self.assertEqual(ring[3].ask(merge), b"STORED\r\n")
         wait_until(lambda: self.versions(ring, key) == [2] * 3, "all nodes to have one sibling more")
 
+    def test_carts_that_are_more_than_an_object_may_be_together_are_read_and_merged_everywhere(self):
+        ring = self.ring("-I", "256k", "--max-object-bytes", "256k", walled=True, config=CONFIG)
+        key = ring.key_of(1, b"cart:")
+        carts = [b"milk" * 50000, b"wine" * 50000]
+        self.cut(ring, 1)
+        self.write(ring, [1], key, carts[0])
+        self.write(ring, [2, 3], key, carts[1])
+        self.heal(ring)
+        for node in ring.nodes:
+            wait_until(lambda node=node: self.carts(node, key)[0] == carts, "both carts at node " + node.name)
+        wait_until(lambda: self.versions(ring, key) == [2] * 3, "all nodes to have both carts")
+        merge = storage(b"cas", key, b"milk wine", token=self.carts(ring[3], key)[1])
+        self.assertEqual(ring[3].ask(merge), b"STORED\r\n")
+        for node in ring.nodes:
+            self.assertEqual(self.carts(node, key)[0], [b"milk wine"])
+            self.assertNotIn(b"damaged", node.log())
+
     def test_without_a_quorum_the_smaller_half_refuses_and_changes_nothing(self):
         ring, _ = self.halved()
         keys = [ring.key_of(number, b"plain") for number in (1, 2, 3)]
