@@ -142,7 +142,8 @@ static void founders_go_on_without_one_that_nobody_names_any_more(void **state)
         struct world world;
         world_init(&world, seed, 3);
         world.delay_ms_max = 50;
-        unsigned stays = (unsigned)(seed % 3), changes = (stays + 1 + seed / 3 % 2) % 3, goes = 3 - stays - changes;
+        unsigned stays = (unsigned)(seed % 3), changes = (unsigned)(stays + 1 + seed / 3 % 2) % 3;
+        unsigned goes = 3 - stays - changes;
         for (unsigned i = 0; i < 3; i++)
             world_seeds(&world, i, (const int[]){0, 1, 2, -1});
         world_seeds(&world, stays, (const int[]){(int)stays, (int)changes, -1});
