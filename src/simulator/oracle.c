@@ -79,6 +79,18 @@ int oracle_compare(const struct oracle *oracle, uint32_t a, uint32_t b)
     return dot_compare(&x->dot, &y->dot);
 }
 
+/* Who made the version that has this value already, SIZE_MAX: none has. */
+static size_t maker_of_same(const struct oracle *oracle, int key, struct bytes value)
+{
+    const struct key_writes *writes = &oracle->keys[key];
+    for (uint32_t i = 0; i < writes->count; i++) {
+        const struct written *written = &oracle->written[writes->list[i]];
+        if (!written->is_tombstone && bytes_equal(written->value, value))
+            return written->op;
+    }
+    return SIZE_MAX;
+}
+
 /* Which operation made a version. A value bears the marks of all operations that it is made of; the one that no
  * version before it bears is its maker. */
 static size_t maker_of(const struct oracle *oracle, int key, struct bytes value)
@@ -96,7 +108,8 @@ static size_t maker_of(const struct oracle *oracle, int key, struct bytes value)
         if (first == SIZE_MAX)
             first = number;
     }
-    return first; /* carried out twice */
+    size_t same = first == SIZE_MAX ? SIZE_MAX : maker_of_same(oracle, key, value);
+    return same != SIZE_MAX ? same : first; /* carried out twice, or given a later time */
 }
 
 static void note_maker(struct oracle *oracle, uint32_t index)
