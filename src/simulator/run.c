@@ -18,7 +18,8 @@ enum {
     STOP_MS_MAX = 15000,
     READ_PASSES = 4,
     WRITTEN_AGAIN_PERMILLE = 300, /* of the keys, after everything has been mended: the others show what was left */
-    WARM_UP_MS = 1000,            /* until all links have been greeted */
+    FOUNDING_LOSS_PPM_MAX = 50000,
+    WARM_UP_MS = 1000, /* until all links have been greeted */
     MEDDLE_EVERY_MS = 20
 };
 
@@ -58,9 +59,15 @@ bool run_found_ring(struct world *world)
         world_after(world, world_draw(world, START_SPREAD_MS) * WORLD_MS_NS,
                     (struct event){.run = on_start, .object = machine, .machine = EVENT_OF_NOBODY});
     }
+    /* All founders must have heard all others within one exchange: with a third of the messages lost that takes its
+     * time. */
+    uint32_t loss_ppm = world->plan.loss_ppm;
+    if (loss_ppm > FOUNDING_LOSS_PPM_MAX)
+        world->plan.loss_ppm = FOUNDING_LOSS_PPM_MAX;
     world->network.lossy = world->plan.founds_in_trouble;
     bool good = wait_until_all_serve(world, FOUNDING_MS_MAX);
     world->network.lossy = false;
+    world->plan.loss_ppm = loss_ppm;
     world_run_for(world, WARM_UP_MS * (uint64_t)WORLD_MS_NS);
     return good;
 }
