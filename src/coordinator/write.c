@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/list.h"
 #include "coordinator/change.h"
+#include "coordinator/end.h"
 #include "coordinator/read.h"
 #include "coordinator/round.h"
 #include "version/fingerprint.h"
@@ -226,6 +227,8 @@ enum store_verdict write_apply(struct store_op *op, struct bytes current, struct
     struct write write = {
         .coordinator = request->coordinator, .request = request, .draft = draft, .round = request->round};
     begin_attempt(&write);
+    if (are_writes_held(write.coordinator)) /* under the stripe's lock: see node_hold_writes */
+        return keep_failed(&write, FAILURE_HELD);
     write.present = replica_present_at(write.coordinator->replica, write.coordinator->now);
     if (!take_in(&write, current))
         return keep_failed(&write, FAILURE_CORRUPT);

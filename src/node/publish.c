@@ -197,6 +197,8 @@ const struct ring_view *node_loop_view(struct node *node)
 void node_hold_writes(struct node_shared *shared, bool held)
 {
     atomic_store(&shared->writes_held, held);
+    if (held)
+        store_pass_stripes(shared->store); /* whoever did not see it has been counted now: node_is_empty may be asked */
 }
 
 struct hybrid_clock *node_clock(struct node_shared *shared)

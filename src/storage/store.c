@@ -237,6 +237,15 @@ static void add_loop_stats(struct store_loop *loop, struct store_stats *out)
     locks->give(&loop->log.lock);
 }
 
+void store_pass_stripes(struct store *store)
+{
+    const struct lock_ops *locks = store->ports.locks;
+    for (size_t i = 0; i < (size_t)1 << store->buffer.stripe_bits; i++) {
+        locks->take(&store->buffer.stripes[i].lock);
+        locks->give(&store->buffer.stripes[i].lock);
+    }
+}
+
 void store_stats(struct store *store, struct store_stats *out)
 {
     struct store_counters *counters = &store->counters;

@@ -196,6 +196,10 @@ struct store_stats {
     struct engine_usage engine;
 };
 
+/* Returns when every update whose function ran at the time of the call has been installed and counted: goes through the
+ * lock of each stripe. Any thread; some microseconds. */
+void store_pass_stripes(struct store *store);
+
 /* A snapshot of the counters; any thread. */
 void store_stats(struct store *store, struct store_stats *out);
 

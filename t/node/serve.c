@@ -146,6 +146,28 @@ static void a_write_that_waits_for_space_outlives_its_link(void **state)
     ring_close(ring);
 }
 
+/* A node may say that it is empty when it holds writes: those that have not been carried out by then must not be. */
+static void a_write_that_waits_for_space_is_not_carried_out_once_writes_are_held(void **state)
+{
+    (void)state;
+    char key[32];
+    ring_open_over(ring, BACKING_DURABLE, 2, 1, 1);
+    ring_join_all(ring);
+    fill_log(0);
+    struct request *request = ask(ring, REQUEST_SET, key_led_by(ring, 0, 100000, key));
+    request->value = text("1");
+    start(ring, 0, request);
+    assert_false(is_done(request));
+    node_hold_writes(ring->machines[0].shared, true);
+    checkpoint(0);
+    assert_true(is_done(request));
+    assert_int_equal(request->status, REQUEST_FAILED);
+    assert_int_equal(request->failure, FAILURE_HELD);
+    node_hold_writes(ring->machines[0].shared, false);
+    assert_int_equal(run(ring, 0, ask(ring, REQUEST_GET, key)), REQUEST_MISS);
+    ring_close(ring);
+}
+
 /* What this node still merges into its own store for a get that has been answered is under way, too. */
 static void a_repair_of_the_own_copy_that_waits_for_space_is_pending(void **state)
 {
@@ -327,6 +349,7 @@ int main(void)
         cmocka_unit_test(a_link_may_be_lost_at_every_point),
         cmocka_unit_test(what_waits_for_space_outlives_its_link),
         cmocka_unit_test(a_write_that_waits_for_space_outlives_its_link),
+        cmocka_unit_test(a_write_that_waits_for_space_is_not_carried_out_once_writes_are_held),
         cmocka_unit_test(a_repair_of_the_own_copy_that_waits_for_space_is_pending),
         cmocka_unit_test(one_link_may_not_have_too_much_under_way),
         cmocka_unit_test(a_reader_is_told_the_same_the_object_or_nothing),
