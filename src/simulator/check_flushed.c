@@ -19,11 +19,25 @@ static const struct op *last_flush(const struct world *world, const struct op *r
     return last;
 }
 
+/* An append that races with the flush may find the value and get a later time than the flush: then it was first. */
+static bool has_raced(const struct world *world, struct bytes value, const struct op *flush)
+{
+    uint64_t writer;
+    for (size_t at = 0; value_next(value, '#', &at, &writer);) {
+        const struct op *op = writer < world->history.count ? history_op(&world->history, writer) : NULL;
+        if (op != NULL && op->began < flush->ended && op->ended > flush->began)
+            return true;
+    }
+    return false;
+}
+
 static void judge_calm(struct world *world, size_t number, const struct op *read)
 {
     const struct op *flush = last_flush(world, read);
     uint64_t writer;
     for (unsigned i = 0; flush != NULL && i < read->seen_count; i++) {
+        if (has_raced(world, read->seen[i].value, flush))
+            continue;
         for (size_t at = 0; value_next(read->seen[i].value, '#', &at, &writer);) {
             check_judged(world, &check_flushed);
             if (writer < world->history.count && is_acknowledged_before(history_op(&world->history, writer), flush))
