@@ -121,7 +121,7 @@ static bool check_names(struct handshake *handshake, struct bytes cluster, struc
 {
     const struct handshake_identity *self = handshake->self;
     if (!bytes_equal(cluster, bytes_of_text(self->cluster))) {
-        refuse(handshake, out, HANDSHAKE_CLUSTERS, "this node belongs to cluster \"%s\", the other end to \"%.*s\"",
+        refuse(handshake, out, HANDSHAKE_CLUSTERS, "the cluster of one node is \"%s\", of the other \"%.*s\"",
                self->cluster, (int)cluster.len, (const char *)cluster.at);
         return false;
     }

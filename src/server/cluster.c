@@ -300,11 +300,17 @@ void cluster_serve(struct cluster *cluster)
                     "clients are served although %" PRIu32 " of the other members cannot be reached yet", missing);
 }
 
-const char *cluster_waits_for(const struct cluster *cluster)
+const char *cluster_waits_for(struct cluster *cluster)
 {
-    if (!cluster_is_member(cluster) || cluster->serves)
-        return membership_waits_for(cluster->membership);
-    return "its connections to the other members are being made";
+    const char *text = membership_waits_for(cluster->membership);
+    if (cluster_is_member(cluster))
+        return cluster->serves ? text : "its connections to the other members are being made";
+    char troubles[CLUSTER_WAITS_FOR_BYTES / 2];
+    peer_dialer_troubles(&cluster->messenger, troubles, sizeof(troubles));
+    if (text[0] == '\0' || troubles[0] == '\0')
+        return text;
+    snprintf(cluster->waits_for, sizeof(cluster->waits_for), "%.500s (%s)", text, troubles);
+    return cluster->waits_for;
 }
 
 void cluster_set_buckets(struct cluster *cluster, const struct bucket_table *buckets)

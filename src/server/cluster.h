@@ -28,7 +28,8 @@
 enum {
     CLUSTER_WAIT_SAID_S = 10,     /* a node without its ring says again what it waits for */
     CLUSTER_SETTLE_ROUNDS = 2000, /* at the end, of a millisecond each, for what the main thread's node has under way */
-    CLUSTER_READ_BYTES = 64 * 1024
+    CLUSTER_READ_BYTES = 64 * 1024,
+    CLUSTER_WAITS_FOR_BYTES = 1024
 };
 
 struct cluster {
@@ -64,9 +65,10 @@ struct cluster {
     struct event wake_event, timer, patience; /* patience: every CLUSTER_WAIT_SAID_S */
     int wake_fd;                              /* eventfd */
     _Atomic bool woken;
-    _Atomic uint64_t heard_epoch; /* of a newer table, by any loop */
-    bool waits;                   /* the operator has been told that the node waits for its ring */
-    bool serves;                  /* clients: cluster_serve has been called */
+    _Atomic uint64_t heard_epoch;            /* of a newer table, by any loop */
+    bool waits;                              /* the operator has been told that the node waits for its ring */
+    bool serves;                             /* clients: cluster_serve has been called */
+    char waits_for[CLUSTER_WAITS_FOR_BYTES]; /* what cluster_waits_for returned last */
 };
 
 /* Reads the secret, opens the port for other nodes and finds out what this node is called and where it is reached.
@@ -103,7 +105,7 @@ bool cluster_is_linked(const struct cluster *cluster, uint64_t waited_ms);
 /* Clients are served from now on. */
 void cluster_serve(struct cluster *cluster);
 /* Why this node does not serve yet, for people; "" when it does. */
-const char *cluster_waits_for(const struct cluster *cluster);
+const char *cluster_waits_for(struct cluster *cluster);
 
 /* Does the ring, as this node sees it, have other members? */
 bool cluster_has_others(const struct cluster *cluster);

@@ -103,3 +103,11 @@ bool logger_gate_pass(struct logger_gate *gate, uint64_t now_ms, uint64_t *held)
     gate->held = 0;
     return true;
 }
+
+const char *logger_gate_text(uint64_t held, char *text)
+{
+    text[0] = '\0';
+    if (held != 0)
+        snprintf(text, LOGGER_GATE_TEXT_MAX, " (%" PRIu64 " lines like this were left out)", held);
+    return text;
+}

@@ -19,7 +19,8 @@ enum {
     LOGGER_BURST_MAX = 50,      /* lines at once */
     LOGGER_PER_SECOND_MAX = 10, /* lines a second in the long run; what is left out is counted and said */
     LOGGER_GATE_LINES = 5,      /* that pass a gate ... */
-    LOGGER_GATE_MS = 10000      /* ... in such a time */
+    LOGGER_GATE_MS = 10000,     /* ... in such a time */
+    LOGGER_GATE_TEXT_MAX = 64
 };
 
 struct logger {
@@ -49,6 +50,8 @@ struct logger_gate {
 
 /* May a line pass now (monotonic milliseconds)? Then *held is how many were left out before it. */
 bool logger_gate_pass(struct logger_gate *gate, uint64_t now_ms, uint64_t *held);
+/* " (3 lines like this were left out)" for the end of that line, "" when none were. `text`: LOGGER_GATE_TEXT_MAX. */
+const char *logger_gate_text(uint64_t held, char *text);
 
 static inline void logger_set_verbosity(struct logger *log, uint32_t verbosity)
 {

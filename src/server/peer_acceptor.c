@@ -105,9 +105,9 @@ void peer_acceptor_close(struct peer_acceptor *acceptor)
 void peer_acceptor_on_refused(struct peer_acceptor *acceptor, const struct peer_link *link)
 {
     uint64_t held;
+    char left_out[LOGGER_GATE_TEXT_MAX];
     acceptor->refusals++;
     if (logger_gate_pass(&acceptor->refused, clock_now().mono_ns / 1000000, &held))
-        logger_line(acceptor->hub->log, LEVEL_WARNING, "peer",
-                    "refused a connection from %s: %s (%" PRIu64 " lines like this were left out)", link->address,
-                    link->fault, held);
+        logger_line(acceptor->hub->log, LEVEL_WARNING, "peer", "refused a connection from %s: %s%s", link->address,
+                    link->fault, logger_gate_text(held, left_out));
 }

@@ -83,6 +83,18 @@ static void complain(struct peer_target *target, const char *what, const char *w
                 target->address, target->name[0] != '\0' ? ", node " : "", target->name, why);
 }
 
+void peer_dialer_troubles(const struct peer_dialer *dialer, char *text, size_t room)
+{
+    size_t len = 0;
+    text[0] = '\0';
+    for (struct list *at = dialer->targets.next; at != &dialer->targets; at = at->next) {
+        const struct peer_target *target = CONTAINER_OF(at, struct peer_target, place);
+        if (target->complained_ms != 0 && len < room)
+            len += (size_t)snprintf(text + len, room - len, "%s%s: %s", len == 0 ? "" : "; ", target->address,
+                                    target->complaint);
+    }
+}
+
 static void dial(struct peer_target *target)
 {
     struct peer_dialer *dialer = target->dialer;

@@ -69,6 +69,8 @@ void peer_dialer_follow(struct peer_dialer *dialer, const struct ring_view *view
 
 /* Membership plane: a message for whoever has this address. Dropped while the address does not answer. */
 void peer_dialer_send(struct peer_dialer *dialer, const char *address, uint8_t type, struct bytes head);
+/* Who cannot be reached and why, for people; "" when nobody is missed. */
+void peer_dialer_troubles(const struct peer_dialer *dialer, char *text, size_t room);
 /* Lets go of targets that have not been used for DIAL_IDLE_S; now and then. */
 void peer_dialer_tidy(struct peer_dialer *dialer);
 

@@ -326,13 +326,13 @@ static size_t shake(struct peer_link *link, struct bytes in)
 static void complain(struct peer_link *link, const char *what)
 {
     uint64_t held;
+    char left_out[LOGGER_GATE_TEXT_MAX];
     char fault[PEER_FAULT_MAX];
     struct peer_hub *hub = link->hub;
     snprintf(fault, sizeof(fault), "%s", what);
     if (logger_gate_pass(&hub->malformed, clock_now().mono_ns / 1000000, &held))
-        logger_line(hub->log, LEVEL_WARNING, "peer",
-                    "node %s at %s sent %s; the connection is closed (%" PRIu64 " lines like this were left out)",
-                    link->peer.node, link->address, what, held);
+        logger_line(hub->log, LEVEL_WARNING, "peer", "node %s at %s sent %s; the connection is closed%s",
+                    link->peer.node, link->address, what, logger_gate_text(held, left_out));
     peer_link_close(link, fault);
 }
 
