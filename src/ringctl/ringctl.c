@@ -158,6 +158,8 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+#define NOT_ALL_UP "not all members are up; ringctl status tells which"
+
 /* NULL when the node serves and everybody is up, else what is missing. */
 static const char *missing_in(const json_t *status)
 {
@@ -171,7 +173,7 @@ static const char *missing_in(const json_t *status)
     json_array_foreach(members, i, member)
     {
         if (strcmp(show_text(member, "state"), "up") != 0)
-            return "not all members are up; ringctl status tells which";
+            return NOT_ALL_UP;
     }
     return NULL;
 }
@@ -186,7 +188,9 @@ static int look(const struct job *job, char *why)
         return RINGCTL_UNREACHABLE;
     json_t *json = json_loadb(reply.body, reply.len, 0, NULL);
     const char *missing = reply.status == 200 ? missing_in(json) : show_text(json, "error");
-    snprintf(why, HTTP_ERROR_MAX, "the node does not serve yet: %.400s", missing != NULL ? missing : "");
+    bool serves = missing != NULL && strcmp(missing, NOT_ALL_UP) == 0;
+    snprintf(why, HTTP_ERROR_MAX, "%s%.400s",
+             serves ? "" : "the node does not serve yet: ", missing != NULL ? missing : "");
     int status = missing == NULL ? RINGCTL_GOOD : RINGCTL_REFUSED;
     json_decref(json);
     free(reply.body);
