@@ -144,14 +144,28 @@ static char *read_line(char *to, int room, void *stream)
     return reader->failed ? NULL : to;
 }
 
-static const char *keys_of(enum option_section section, char *list, size_t room)
+enum { UNKNOWN_TEXT_MAX = 230 }; /* of a list that goes on; what a line says is cut at 300 */
+
+/* Says where the setting belongs, or what is accepted where it stands, as far as there is room. */
+static void fail_unknown(struct file_reader *reader, const char *name)
 {
-    size_t at = 0;
-    for (size_t i = 0; i < OPTIONS_COUNT; i++) {
-        if (OPTIONS[i].section == (char)section && at + strlen(OPTIONS[i].name) + 3 < room)
-            at += (size_t)snprintf(list + at, room - at, "%s%s", at == 0 ? "" : ", ", OPTIONS[i].name);
+    static const char *const PLACES[] = {
+        [SECTION_NODE] = "[node]", [SECTION_RING] = "[ring]", [SECTION_BUCKET] = "[bucket NAME]"};
+    char what[CONFIG_ERROR_MAX];
+    for (int section = SECTION_NODE; section <= SECTION_BUCKET; section++) {
+        if (option_find(name, (enum option_section)section) != NULL) {
+            snprintf(what, sizeof(what), "\"%.40s\" belongs under %s", name, PLACES[section]);
+            fail(reader, what);
+            return;
+        }
     }
-    return list;
+    size_t at = (size_t)snprintf(what, sizeof(what), "unknown setting \"%.40s\"; accepted here:", name);
+    for (size_t i = 0, count = 0; i < OPTIONS_COUNT && at < UNKNOWN_TEXT_MAX; i++) {
+        if (OPTIONS[i].section == (char)reader->section)
+            at += (size_t)snprintf(what + at, sizeof(what) - at, "%s %s", count++ == 0 ? "" : ",", OPTIONS[i].name);
+    }
+    snprintf(what + at, sizeof(what) - at, "%s", at < UNKNOWN_TEXT_MAX ? "" : " ...; ringcached --help lists all");
+    fail(reader, what);
 }
 
 static void *base_of(struct file_reader *reader)
@@ -172,10 +186,7 @@ static int read_setting(void *context, const char *section, const char *name, co
     }
     const struct option_spec *option = option_find(name, reader->section);
     if (option == NULL) {
-        char keys[400];
-        snprintf(what, sizeof(what), "unknown setting \"%.40s\"; accepted here: %s", name,
-                 keys_of(reader->section, keys, sizeof(keys)));
-        fail(reader, what);
+        fail_unknown(reader, name);
         return 0;
     }
     if (strstr(value, " #") != NULL) {
