@@ -94,7 +94,10 @@ void options_print_markdown(FILE *out)
                 continue;
             name_of(&OPTIONS[i], name, sizeof(name));
             describe(&OPTIONS[i], text, sizeof(text));
-            fprintf(out, "| `%s` | ", name);
+            fputs("| `", out);
+            for (const char *at = name; *at != '\0'; at++)
+                fprintf(out, *at == '|' ? "\\|" : "%c", *at);
+            fputs("` | ", out);
             print_cell(out, text);
             fprintf(out, " |\n");
         }
