@@ -19,7 +19,7 @@
 
 struct world;
 
-enum { ORACLE_NONE = UINT32_MAX };
+#define ORACLE_NONE UINT32_MAX /* no version */
 
 /* A version as it was first stored. Its number within its key is what the bitsets hold. */
 struct written {
