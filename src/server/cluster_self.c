@@ -8,6 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+/* All addresses: nothing that others could dial. */
+static bool is_any(const char *host)
+{
+    return host[0] == '\0' || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+}
+
 /* The first address of -l where it is one, else the machine's name; others resolve it. */
 static void client_host(const struct config *config, char *host, size_t room)
 {
@@ -16,8 +22,7 @@ static void client_host(const struct config *config, char *host, size_t room)
     int port = 0;
     snprintf(list, sizeof(list), "%s", config->listen != NULL ? config->listen : "");
     list[strcspn(list, ",;")] = '\0';
-    if (config->listen != NULL && listen_split_address(list, &first, &port) && first != NULL
-        && strcmp(first, "0.0.0.0") != 0 && strcmp(first, "::") != 0) {
+    if (config->listen != NULL && listen_split_address(list, &first, &port) && first != NULL && !is_any(first)) {
         snprintf(host, room, "%s", first);
         return;
     }
@@ -48,7 +53,7 @@ static bool open_peer_port(struct cluster *cluster, const char *host, int client
         CHECK(address_split(config->peer_announce, &peer)); /* as above */
         return address_join(peer.host, peer.port, cluster->self.peer) || too_long(cluster, "announced peer address");
     }
-    return address_join(peer.host[0] != '\0' ? peer.host : host, (unsigned)cluster->peer_port, cluster->self.peer)
+    return address_join(is_any(peer.host) ? host : peer.host, (unsigned)cluster->peer_port, cluster->self.peer)
            || too_long(cluster, "peer address");
 }
 

@@ -13,6 +13,8 @@ static bool on_up(void *host, struct peer_link *link)
         snprintf(link->fault, sizeof(link->fault), "membership is not spoken here");
         return mesh->ports.on_member_frame != NULL;
     }
+    if (!link->link.is_dialled)
+        peer_dialer_hurry(&mesh->dialer, link->peer.node);
     if (!link->link.is_dialled && mesh->ports.deal != NULL) {
         mesh->ports.deal(mesh->ports.host, link);
         return false;

@@ -206,6 +206,15 @@ static void move_waiting(struct peer_target *target)
     }
 }
 
+void peer_dialer_hurry(struct peer_dialer *dialer, const char *node)
+{
+    for (struct list *at = dialer->targets.next; at != &dialer->targets; at = at->next) {
+        struct peer_target *target = CONTAINER_OF(at, struct peer_target, place);
+        if (target->pausing && strcmp(target->name, node) == 0)
+            event_add(&target->retry, &(struct timeval){0}); /* its failures stay: it may still refuse us */
+    }
+}
+
 bool peer_dialer_on_up(struct peer_link *link)
 {
     struct peer_target *target = link->target;

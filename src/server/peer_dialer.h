@@ -67,6 +67,9 @@ void peer_dialer_close(struct peer_dialer *dialer);
 /* Data plane: one link to each member but `self`; links to others, or to old addresses, are closed. */
 void peer_dialer_follow(struct peer_dialer *dialer, const struct ring_view *view, uint32_t self);
 
+/* Data plane: this node has just dialled us, so it is there again: the pause before it is dialled ends. */
+void peer_dialer_hurry(struct peer_dialer *dialer, const char *node);
+
 /* Membership plane: a message for whoever has this address. Dropped while the address does not answer. */
 void peer_dialer_send(struct peer_dialer *dialer, const char *address, uint8_t type, struct bytes head);
 /* Who cannot be reached and why, for people; "" when nobody is missed. */
