@@ -66,7 +66,7 @@ static enum store_verdict flush_apply(struct store_op *op, struct bytes current,
 
     uint64_t now_ms = hybrid_now_ms(&coordinator->replica->clock, coordinator->now);
     struct version fresh = replica_fresh_version(coordinator->replica, &object, coordinator->now);
-    old = registers_join(old, registers_present(coordinator), now_ms);
+    old = registers_join(old, coordinator_flush_registers(coordinator), now_ms);
     hybrid_time time = fresh.time;
     if (time <= flush->highest)
         time = flush->highest + 1;

@@ -32,7 +32,7 @@ bool registers_equal(const struct flush_registers *a, const struct flush_registe
     return a->flushed == b->flushed && a->pending == b->pending && a->issued == b->issued;
 }
 
-struct flush_registers registers_present(struct coordinator *coordinator)
+struct flush_registers coordinator_flush_registers(struct coordinator *coordinator)
 {
     struct flush_registers present;
     replica_flush_registers(coordinator->replica, &present.flushed, &present.pending, &present.issued);
@@ -42,13 +42,8 @@ struct flush_registers registers_present(struct coordinator *coordinator)
 void registers_count(struct coordinator *coordinator, struct flush_registers registers)
 {
     uint64_t now_ms = hybrid_now_ms(&coordinator->replica->clock, coordinator->now);
-    struct flush_registers joined = registers_join(registers_present(coordinator), registers, now_ms);
+    struct flush_registers joined = registers_join(coordinator_flush_registers(coordinator), registers, now_ms);
     replica_flush(coordinator->replica, joined.flushed, joined.pending, joined.issued);
-}
-
-struct flush_registers coordinator_flush_registers(struct coordinator *coordinator)
-{
-    return registers_present(coordinator);
 }
 
 static bool registers_of_version(const struct version *version, struct flush_registers *out)
@@ -138,7 +133,7 @@ void coordinator_take_registers(struct coordinator *coordinator, struct instant 
                                 const struct flush_registers *registers)
 {
     coordinator->now = now;
-    struct flush_registers present = registers_present(coordinator);
+    struct flush_registers present = coordinator_flush_registers(coordinator);
     uint64_t now_ms = hybrid_now_ms(&coordinator->replica->clock, now);
     struct flush_registers joined = registers_join(present, *registers, now_ms);
     if (registers_equal(&joined, &present))

@@ -11,9 +11,7 @@
 struct flush_registers registers_join(struct flush_registers a, struct flush_registers b, uint64_t now_ms);
 bool registers_equal(const struct flush_registers *a, const struct flush_registers *b);
 
-/* The registers in force in this process. */
-struct flush_registers registers_present(struct coordinator *coordinator);
-/* From now on these count, beside those that do already. */
+/* From now on these count, beside those that do already (coordinator_flush_registers). */
 void registers_count(struct coordinator *coordinator, struct flush_registers registers);
 
 /* What a record of the node holds. false: it is corrupt. An empty record holds nothing. `object` is decoded into the

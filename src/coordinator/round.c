@@ -329,21 +329,15 @@ void round_note_silence(struct round *round)
 
 bool round_merge_fetched(const struct round *round, struct object *object, struct arena *arena)
 {
+    struct blob *fetched[RING_COPIES_MAX];
+    unsigned count = 0;
     for (unsigned place = 0; place < round->owner_count; place++) {
-        struct object mine = *object, theirs;
-        if (round->owners[place].record == NULL)
-            continue;
-        if (record_decode(blob_bytes(round->owners[place].record), &theirs, arena) != RECORD_OK)
-            return false;
-        object_merge(object, &mine, 0, &theirs, 0, arena);
+        if (round->owners[place].record != NULL)
+            fetched[count++] = round->owners[place].record;
     }
-    if (round->bucket->reconcile == RECONCILE_LWW)
-        object_keep_newest(object);
-    for (uint32_t i = 0; i < object->live_count; i++) {
-        replica_observe(round->coordinator->replica, object->live[i].time, round->coordinator->now);
-        replica_observe(round->coordinator->replica, object->live[i].expiry_stamp, round->coordinator->now);
-    }
-    return record_fits(object);
+    bool good = replica_merge_records(object, fetched, count, round->bucket->reconcile == RECONCILE_LWW, arena);
+    replica_observe_object(round->coordinator->replica, object, round->coordinator->now);
+    return good;
 }
 
 bool round_has_other_answer(const struct round *round, uint64_t fingerprint)

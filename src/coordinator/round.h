@@ -128,8 +128,8 @@ void round_set_timer(struct round *round);
 /* The deadline has passed: who was asked and has said nothing since is silent. */
 void round_note_silence(struct round *round);
 
-/* Merges everything that READs have brought into `object`, whose arrays are in the arena. false: a record that cannot
- * be decoded. */
+/* Merges everything that READs have brought into `object`, whose arrays are in the arena. false: as
+ * replica_merge_records. */
 bool round_merge_fetched(const struct round *round, struct object *object, struct arena *arena);
 
 /* Has another owner answered a READ with something else than what has this fingerprint? */

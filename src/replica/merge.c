@@ -104,14 +104,6 @@ static void note_winner(struct replica_merge *merge, const struct object *object
         merge->winner = newest->time;
 }
 
-static void observe(struct replica_merge *merge, const struct object *incoming)
-{
-    for (uint32_t i = 0; i < incoming->live_count; i++) {
-        replica_observe(merge->replica, incoming->live[i].time, merge->now);
-        replica_observe(merge->replica, incoming->live[i].expiry_stamp, merge->now);
-    }
-}
-
 static enum store_verdict merge_objects(struct replica_merge *merge, struct store_draft *draft,
                                         const struct object *current, const struct object *incoming)
 {
@@ -144,7 +136,7 @@ static enum store_verdict apply(struct store_op *op, struct bytes current, struc
     bool is_good = current.len == 0 || record_decode(current, &present, merge->scratch) == RECORD_OK;
     if (!is_good && !op->replaces_corrupt)
         return keep(merge, MERGE_CORRUPT);
-    observe(merge, &incoming);
+    replica_observe_object(merge->replica, &incoming, merge->now);
     bool is_known = current.len != 0 && (!merge->keeps_newest || present.live_count <= 1);
     if (is_known && descends(&present, &incoming)) {
         if (!merge->keeps_newest && present.live_count > 1)
@@ -165,17 +157,16 @@ void replica_merge_init(struct replica_merge *merge, struct replica *replica, st
                                     .keeps_newest = keeps_newest};
 }
 
-bool replica_merge_records(struct object *out, struct blob *const *records, unsigned count, bool keeps_newest,
+bool replica_merge_records(struct object *object, struct blob *const *records, unsigned count, bool keeps_newest,
                            struct arena *arena)
 {
-    *out = (struct object){0};
     for (unsigned i = 0; i < count; i++) {
-        struct object so_far = *out, next;
+        struct object so_far = *object, next;
         if (record_decode(blob_bytes(records[i]), &next, arena) != RECORD_OK)
             return false;
-        object_merge(out, &so_far, 0, &next, 0, arena);
-        if (keeps_newest)
-            object_keep_newest(out);
+        object_merge(object, &so_far, 0, &next, 0, arena);
     }
-    return record_fits(out);
+    if (keeps_newest)
+        object_keep_newest(object);
+    return record_fits(object);
 }

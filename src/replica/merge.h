@@ -42,11 +42,11 @@ struct replica_merge {
 void replica_merge_init(struct replica_merge *merge, struct replica *replica, struct arena *scratch, struct instant now,
                         struct blob *incoming, bool keeps_newest);
 
-/* The merge of several objects of one key as a get answers it: all are decoded into the arena; with keeps_newest only
- * the newest version stays. false: one of them cannot be decoded, or all are more than a record takes. `out` points
- * into records and arena. */
+/* Merges records of one key into `object` (zeros: none yet), whose arrays are in the arena; with keeps_newest only the
+ * newest version stays. What comes out points into records and arena. false: one of them cannot be decoded, or all
+ * together are more than a record takes. */
 struct object;
-bool replica_merge_records(struct object *out, struct blob *const *records, unsigned count, bool keeps_newest,
+bool replica_merge_records(struct object *object, struct blob *const *records, unsigned count, bool keeps_newest,
                            struct arena *arena);
 
 #endif

@@ -120,6 +120,14 @@ void replica_observe(struct replica *replica, hybrid_time seen, struct instant n
         hybrid_observe(&replica->clock, seen);
 }
 
+void replica_observe_object(struct replica *replica, const struct object *object, struct instant now)
+{
+    for (uint32_t i = 0; i < object->live_count; i++) {
+        replica_observe(replica, object->live[i].time, now);
+        replica_observe(replica, object->live[i].expiry_stamp, now);
+    }
+}
+
 void replica_forget_births(struct replica *replica)
 {
     raise(&replica->birth_floor, atomic_load_explicit(&replica->births, memory_order_relaxed));

@@ -46,6 +46,8 @@ struct replica_present {
  * become everyone's [R2]. Any thread. */
 enum { REPLICA_AHEAD_MS_MAX = 60000 };
 void replica_observe(struct replica *replica, hybrid_time seen, struct instant now);
+/* The same with the times of all live versions of an object that came from elsewhere. */
+void replica_observe_object(struct replica *replica, const struct object *object, struct instant now);
 
 /* The present at `now`. Any thread. */
 struct replica_present replica_present_at(struct replica *replica, struct instant now);

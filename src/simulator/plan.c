@@ -17,11 +17,6 @@ const char *plan_prefix(enum key_kind kind)
     return PREFIXES[kind];
 }
 
-const char *plan_fault_name(enum fault fault)
-{
-    return FAULT_NAMES[fault];
-}
-
 unsigned plan_owners(const struct plan *plan)
 {
     return plan->nodes < plan->ring.copies ? plan->nodes : plan->ring.copies;

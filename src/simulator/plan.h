@@ -81,8 +81,6 @@ void plan_draw(struct plan *plan, uint64_t seed, unsigned nodes, unsigned ops);
 void plan_buckets(const struct plan *plan, struct bucket_table *table);
 /* The prefix of a kind's keys: one letter and a colon. */
 const char *plan_prefix(enum key_kind kind);
-/* In words, without "fault_". */
-const char *plan_fault_name(enum fault fault);
 /* How many replicas keep a key, and how many must answer, when all nodes are members. */
 unsigned plan_owners(const struct plan *plan);
 unsigned plan_r(const struct plan *plan, enum key_kind kind);

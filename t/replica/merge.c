@@ -345,7 +345,7 @@ static void more_siblings_than_a_record_takes_change_nothing(void **state)
 {
     (void)state;
     struct replica_merge merge;
-    struct object all;
+    struct object all = {0};
     struct blob *both[] = {siblings_of_nodes(1, RECORD_VERSIONS_MAX), siblings_of_nodes(RECORD_VERSIONS_MAX + 1, 1)};
     struct blob *after = merge_into(&merge, both[0], both[1], false);
     assert_int_equal(merge.outcome, MERGE_NO_MEMORY);
@@ -353,6 +353,7 @@ static void more_siblings_than_a_record_takes_change_nothing(void **state)
     blob_release(after);
     arena_reset(&other);
     assert_false(replica_merge_records(&all, both, 2, false, &other));
+    all = (struct object){0};
     assert_true(replica_merge_records(&all, both, 2, true, &other)); /* the newest alone does fit */
     blob_release(both[0]);
     blob_release(both[1]);
