@@ -16,6 +16,9 @@ void coordinator_init(struct coordinator *coordinator, const struct coordinator_
                                         .tokens = parts->tokens,
                                         .store = parts->store,
                                         .peers = parts->peers,
+                                        .standing = parts->standing,
+                                        .hints = parts->hints,
+                                        .hint_store = parts->hint_store,
                                         .settings = parts->settings,
                                         .ports = parts->ports,
                                         .writes_held = parts->writes_held};

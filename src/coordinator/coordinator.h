@@ -58,6 +58,7 @@ struct coordinator_counters {
 
 struct coordinator_settings {
     uint32_t timeout_ms;     /* of a request, 1000 */
+    bool sloppy;             /* stand-ins take the place of owners that are down (quorum = sloppy) */
     uint16_t read_all_share; /* of 1000 gets, how many ask all owners so that read repair sees the rest */
     uint64_t seed;           /* for drawing that share */
 };
@@ -89,6 +90,9 @@ struct coordinator {
     struct token_table *tokens;
     struct store_loop *store;
     struct peers *peers;
+    struct standing *standing;
+    struct hints *hints;
+    struct store_loop *hint_store; /* this loop's side of the hint database, NULL: there is none */
     struct coordinator_settings settings;
     struct coordinator_ports ports;
     const struct ring_view *view;    /* in force; its owner sets it before each call, never NULL */
@@ -109,6 +113,9 @@ struct coordinator_parts {
     struct token_table *tokens;
     struct store_loop *store;
     struct peers *peers;
+    struct standing *standing;
+    struct hints *hints;
+    struct store_loop *hint_store; /* NULL: nothing stands in */
     const _Atomic bool *writes_held;
     struct coordinator_settings settings;
     struct coordinator_ports ports;

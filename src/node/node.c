@@ -32,6 +32,9 @@ static void init_parts(struct node *node)
         .tokens = shared->tokens,
         .store = node->store,
         .peers = &node->peers,
+        .standing = shared->standing,
+        .hints = shared->hints,
+        .hint_store = node->hint_store,
         .writes_held = &shared->writes_held,
         .settings = shared->coordinator,
         .ports = {.reroute = reroute, .host = node},
@@ -43,9 +46,9 @@ static void init_parts(struct node *node)
     pool_init(&node->forwarded, sizeof(struct forwarded), FORWARDED_POOLED);
 }
 
-void node_init(struct node *node, struct node_shared *shared, struct store_loop *store)
+void node_init(struct node *node, struct node_shared *shared, struct store_loop *store, struct store_loop *hint_store)
 {
-    *node = (struct node){.shared = shared, .store = store, .greet_at_ns = UINT64_MAX};
+    *node = (struct node){.shared = shared, .store = store, .hint_store = hint_store, .greet_at_ns = UINT64_MAX};
     queue_init(&node->flushes);
     queue_init(&node->inspections);
     queue_init(&node->rerouted);

@@ -10,6 +10,7 @@
  *   serve_forward.c  their clients' requests, coordinated here
  *   once.h      at most once for each forwarded request
  *   greeting.c  links: what must be exchanged before any data
+ *   standing.c  what this process's copies are worth, kept
  *   publish.c   ring views and buckets, swapped whole under running loops
  *   sweep.c     frees the dead
  *   empty.c     whether anything was ever stored
@@ -17,6 +18,7 @@
 #ifndef NODE_NODE_H
 #define NODE_NODE_H
 
+#include "antientropy/antientropy.h"
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/list.h"
@@ -25,8 +27,10 @@
 #include "coordinator/coordinator.h"
 #include "coordinator/peers.h"
 #include "coordinator/request.h"
+#include "hints/hints.h"
 #include "message/frame.h"
 #include "message/link.h"
+#include "replica/standing.h"
 #include "ring/ring.h"
 #include "storage/store.h"
 
@@ -48,6 +52,8 @@ struct node_settings {
     struct coordinator_settings coordinator; /* timeout_ms 0: NODE_TIMEOUT_MS */
     unsigned
         loops; /* nodes that will be open at once, 0 counts as 1: each keeps the view that it uses from being freed */
+    struct store *hint_store;                /* NULL: there is none (engine memory) */
+    struct antientropy_settings antientropy; /* grace_ms is taken from above */
     /* A message told of a newer ring table than this process has: its membership should ask for it. Any loop's thread;
      * may be called often. NULL: nobody wants to know. */
     void (*hear_of_epoch)(void *host, uint64_t epoch);
@@ -94,6 +100,8 @@ bool node_is_empty(struct node_shared *shared);
 struct node {
     struct node_shared *shared;
     struct store_loop *store;
+    struct store_loop *hint_store;   /* NULL: there is none */
+    struct antientropy *antientropy; /* of the node that repairs, else NULL */
     struct coordinator coordinator;
     struct peers peers;
     struct queue flushes; /* links with something to write */
@@ -120,8 +128,23 @@ struct node {
     struct queue unsettled; /* operations that ended while node_describe_key waited for its own */
 };
 
-/* `store` is this loop's side of the store. */
-void node_init(struct node *node, struct node_shared *shared, struct store_loop *store);
+/* `store` is this loop's side of the store, `hint_store` of the hint database (NULL when settings.hint_store is). */
+void node_init(struct node *node, struct node_shared *shared, struct store_loop *store, struct store_loop *hint_store);
+/* This node repairs: delivers hints, compares its process's copies with the other owners'. One node of each process;
+ * its dialled links lead to the repairing nodes of the others. Once, before its first link. */
+void node_begin_repair(struct node *node);
+/* What repair knows; NULL for a node that does not. For its thread. */
+struct antientropy *node_antientropy(struct node *node);
+struct hints *node_hints(struct node_shared *shared); /* any thread */
+struct standing *node_standing(struct node_shared *shared);
+/* Keeps durably what must be of the standing (horizons). By the storage thread, in each of its turns; before its
+ * threads start, node_load_standing takes over what was kept. `doubtful`: acknowledged writes may have been lost (power
+ * failed, the directory is new in a ring that knows this node). */
+void node_keep_standing(struct node_shared *shared);
+void node_load_standing(struct node_shared *shared, bool doubtful);
+/* Members to whom nothing is forwarded, and this node among them or not: those whose clock is off (membership). Sorted
+ * ids. Any one thread. */
+void node_set_quarantined(struct node_shared *shared, const uint32_t *ids, unsigned count);
 /* All requests and inspections have ended, all links are down, nothing is pending. */
 void node_close(struct node *node);
 /* What is still under way for other nodes, also when their links are down, and what of requests that have been answered

@@ -59,15 +59,20 @@ struct node_shared *node_shared_new(const struct node_settings *settings, struct
     struct node_shared *shared = calloc(1, sizeof *shared);
     CHECK_MEMORY(shared);
     atomic_init(&shared->view, view);
+    atomic_init(&shared->partition_count, view->partition_count);
     make_slots(shared, settings->loops);
     memcpy(shared->name, view->members[0].name, sizeof shared->name);
     shared->store = store;
+    shared->standing = standing_new();
     shared->tokens = token_table_new(settings->tokens_max, locks);
     replica_init(&shared->replica, view->members[0].id, settings->incarnation, newest);
     shared->replica.grace_ms = settings->grace_ms;
     shared->replica.pairs_kept = REPLICA_PAIRS_KEPT_ALONE; /* larger rings: the horizon is 0, nothing is pruned */
     shared->replica.value_max = settings->value_max;
     shared->replica.object_max = settings->object_max;
+    shared->hints = hints_new(settings->hint_store, &shared->replica);
+    shared->antientropy = settings->antientropy;
+    shared->antientropy.grace_ms = settings->grace_ms;
     shared->coordinator = settings->coordinator;
     if (shared->coordinator.timeout_ms == 0)
         shared->coordinator.timeout_ms = NODE_TIMEOUT_MS;
@@ -92,6 +97,8 @@ void node_shared_free(struct node_shared *shared)
         free(shared->all_buckets[i]);
     }
     token_table_free(shared->tokens);
+    hints_free(shared->hints);
+    standing_free(shared->standing);
     for (unsigned i = 0; i < shared->retired_count; i++)
         ring_view_free(shared->retired[i]);
     ring_view_free(own(atomic_load(&shared->view)));
@@ -129,6 +136,7 @@ bool node_publish_view(struct node_shared *shared, struct ring_view *view)
     }
     const struct ring_view *old = atomic_exchange(&shared->view, view);
     atomic_store(&shared->epoch, view->epoch);
+    atomic_store(&shared->partition_count, view->partition_count);
     CHECK(shared->retired_count <= 2 * shared->slot_count);
     shared->retired[shared->retired_count++] = own(old);
     free_unused(shared);

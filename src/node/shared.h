@@ -39,6 +39,10 @@ struct node_shared {
     _Atomic bool writes_held;
     struct replica replica;
     struct token_table *tokens;
+    _Atomic uint32_t partition_count; /* of the view in force */
+    struct standing *standing;
+    struct hints *hints;
+    struct antientropy_settings antientropy;
     struct store *store;
     struct coordinator_settings coordinator;
     void (*hear_of_epoch)(void *host, uint64_t epoch);

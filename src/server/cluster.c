@@ -107,7 +107,7 @@ static void open_node(struct cluster *cluster)
     uint16_t number = (uint16_t)(cluster->loop_count + 1);
     cluster->buffer = malloc(CLUSTER_READ_BYTES);
     CHECK_MEMORY(cluster->buffer);
-    node_init(&cluster->node, cluster->shared, store_loop_of(cluster->store, number));
+    node_init(&cluster->node, cluster->shared, store_loop_of(cluster->store, number), NULL);
     mesh_init(&cluster->mesh, &cluster->mesh_settings, &cluster->node, cluster->base, &ports, cluster->buffer,
               CLUSTER_READ_BYTES, number, false);
     peer_dialer_init(&cluster->messenger, &cluster->mesh.hub, cluster->book, PLANE_MEMBERSHIP, number, true, draw());

@@ -155,7 +155,7 @@ bool keeper_start(struct keeper *keeper, struct store *store, struct node_shared
     keeper->shared = shared;
     keeper->is_volatile = is_volatile;
     keeper->grace_ms = grace_ms;
-    node_init(&keeper->node, shared, loop);
+    node_init(&keeper->node, shared, loop, NULL);
     keeper->storage_runs = start(keeper, &keeper->storage_thread, run_storage, "storage");
     if (keeper->storage_runs && !is_volatile)
         keeper->sync_runs = start(keeper, &keeper->sync_thread, run_sync, "sync");

@@ -232,7 +232,7 @@ static void open_loops(struct machine *machine)
     for (unsigned i = 0; i <= machine->loop_count; i++) {
         struct machine_loop *loop = &machine->loops[i];
         *loop = (struct machine_loop){.machine = machine, .number = i, .tick_at_ns = UINT64_MAX};
-        node_init(&loop->node, machine->shared, store_loop_of(machine->store, i));
+        node_init(&loop->node, machine->shared, store_loop_of(machine->store, i), NULL);
         frontend_init(&loop->frontend, &loop->node, &machine->session_settings, &machine->session_host);
         list_init(&loop->endpoints);
         list_init(&loop->callers);

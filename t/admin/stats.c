@@ -74,7 +74,7 @@ static int setup(void **state)
     assert_non_null(f->shared);
     bucket_table_close(&settings.buckets);
     for (unsigned i = 0; i < LOOPS; i++) {
-        node_init(&f->nodes[i], f->shared, store_loop_of(f->store, i));
+        node_init(&f->nodes[i], f->shared, store_loop_of(f->store, i), NULL);
         frontend_init(&f->frontends[i], &f->nodes[i], &f->settings, &f->host);
         f->frontend_list[i] = &f->frontends[i];
         f->node_list[i] = &f->nodes[i];

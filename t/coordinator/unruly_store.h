@@ -155,7 +155,7 @@ static void unruly_open(struct world *world, struct store_loop *loop)
     queue_init(&loop->waiting);
     world->shared = node_shared_new(&world->settings, NULL, &lock_none, 0);
     assert_non_null(world->shared);
-    node_init(&world->node, world->shared, loop);
+    node_init(&world->node, world->shared, loop, NULL);
     node_load(&world->node, world->now);
 }
 

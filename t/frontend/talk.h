@@ -122,7 +122,7 @@ static void talk_start_node(struct talk *talk)
     talk->shared = node_shared_new(&settings, NULL, &lock_none, 0);
     assert_non_null(talk->shared);
     bucket_table_close(&settings.buckets);
-    node_init(&talk->node, talk->shared, talk->store);
+    node_init(&talk->node, talk->shared, talk->store, NULL);
 }
 
 /* A new server with memcached's defaults; change talk->settings before talk_begin. */

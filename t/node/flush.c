@@ -90,7 +90,7 @@ static void the_last_delayed_flush_counts_whoever_is_told_first(void **state)
     (void)state;
     struct node other;
     world_open(world, kind);
-    node_init(&other, world->shared, store_loop_of(world->store, 1));
+    node_init(&other, world->shared, store_loop_of(world->store, 1), NULL);
     assert_int_equal(set(world, "a", "1"), REQUEST_OK);
     if (kind == BACKING_DURABLE)
         checkpoint(world); /* makes a segment of the log for either loop */

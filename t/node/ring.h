@@ -130,7 +130,7 @@ static inline void machine_start(struct ring *ring, unsigned index)
     machine->shared = node_shared_new(&settings, machine->store, &lock_none, 0);
     assert_non_null(machine->shared);
     for (unsigned i = 0; i < ring->loop_count; i++)
-        node_init(&machine->loops[i], machine->shared, store_loop_of(machine->store, i));
+        node_init(&machine->loops[i], machine->shared, store_loop_of(machine->store, i), NULL);
     node_load(&machine->loops[0], ring->now);
     bucket_table_close(&settings.buckets);
 }

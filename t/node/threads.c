@@ -91,7 +91,7 @@ static void loops_see_whole_tables_that_only_grow_newer(void **state)
     bucket_table_close(&settings.buckets);
     for (unsigned i = 0; i < LOOPS; i++) {
         loopers[i] = (struct looper){.number = i, .stop = &stop, .wrong = &wrong};
-        node_init(&loopers[i].node, shared, NULL);
+        node_init(&loopers[i].node, shared, NULL, NULL);
         assert_int_equal(pthread_create(&loopers[i].thread, NULL, run, &loopers[i]), 0);
     }
     for (uint64_t epoch = 1; epoch <= EPOCHS; epoch++) {

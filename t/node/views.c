@@ -56,7 +56,7 @@ static void a_node_may_be_opened_again_in_the_place_of_a_closed_one(void **state
         ring_publish(ring, 0, 1, i + 1);
         node_close(node);
         ring_publish(ring, 0, 1, i + 1);
-        node_init(node, ring->machines[0].shared, store_loop_of(ring->machines[0].store, 0));
+        node_init(node, ring->machines[0].shared, store_loop_of(ring->machines[0].store, 0), NULL);
         assert_int_equal(node_loop_view(node)->epoch, i + 1);
     }
     ring_close(ring);

@@ -75,7 +75,7 @@ static inline void world_start(struct world *world)
     world->store = backing_open_store(&world->backing, &found);
     world->shared = node_shared_new(&world->settings, world->store, &lock_none, found.newest);
     assert_non_null(world->shared);
-    node_init(&world->node, world->shared, store_loop_of(world->store, 0));
+    node_init(&world->node, world->shared, store_loop_of(world->store, 0), NULL);
     node_load(&world->node, world->now);
 }
 

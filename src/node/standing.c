@@ -1,0 +1,42 @@
+/* What this process knows of the worth of its copies, and keeps of it. */
+#include "base/check.h"
+#include "node/shared.h"
+
+#include <stdlib.h>
+
+static const char NAME[] = "standing"; /* of the store's named value */
+
+struct standing *node_standing(struct node_shared *shared)
+{
+    return shared->standing;
+}
+
+struct hints *node_hints(struct node_shared *shared)
+{
+    return shared->hints;
+}
+
+void node_keep_standing(struct node_shared *shared)
+{
+    struct standing *standing = shared->standing;
+    if (!standing_wants_keeping(standing))
+        return;
+    uint32_t partitions = atomic_load_explicit(&shared->partition_count, memory_order_acquire);
+    size_t size = standing_size(partitions);
+    uint8_t *at = malloc(size);
+    CHECK_MEMORY(at);
+    standing_encode(standing, partitions, at);
+    if (store_put_meta(shared->store, NAME, bytes_of(at, size)))
+        standing_kept(standing); /* else what was encoded is not in force, and the next turn tries again */
+    free(at);
+}
+
+void node_load_standing(struct node_shared *shared, bool doubtful)
+{
+    struct blob *kept = store_read_meta(shared->store, NAME);
+    bool is_known = kept != NULL && standing_decode(shared->standing, blob_bytes(kept));
+    /* What was kept and cannot be read may have said that copies are doubtful. */
+    bool is_damaged = kept != NULL && !is_known;
+    blob_release(kept);
+    standing_mark_all(shared->standing, doubtful || is_damaged ? STANDING_DOUBTFUL : STANDING_BEHIND);
+}
