@@ -12,9 +12,16 @@ enum {
     READ_HAS_FINGERPRINT = 0x01,
     READ_PEEK = 0x02,
     READ_REPLY_FETCHED_BEFORE = 0x01,
+    READ_REPLY_IS_DOUBTFUL = 0x02,
+    READ_REPLY_IS_HINT = 0x04,
+    READ_REPLY_HAS_HORIZON = 0x08,
+    READ_REPLY_BITS = 0x0f,
     WRITE_IS_REPAIR = 0x01,
     WRITE_KEEPS_USE = 0x02,
-    WRITE_IS_USE = 0x04
+    WRITE_IS_USE = 0x04,
+    WRITE_STANDS_IN = 0x08,
+    WRITE_HAS_HORIZON = 0x10,
+    WRITE_BITS = 0x1f
 };
 
 enum { TIME_BYTES = 8, REGISTERS_BYTES = 3 * TIME_BYTES };
@@ -43,6 +50,22 @@ static struct flush_registers read_registers(struct wire_reader *reader)
     flush.pending = wire_read_u64(reader);
     flush.issued = wire_read_u64(reader);
     return flush;
+}
+
+/* Only where there is one: most objects travel in rings whose horizon has not risen yet, or between others than owners.
+ */
+static uint8_t *write_horizon(uint8_t *at, hybrid_time horizon)
+{
+    return horizon != 0 ? wire_write_u64(at, horizon) : at;
+}
+
+static hybrid_time read_horizon(struct wire_reader *reader, bool is_there)
+{
+    if (!is_there)
+        return 0;
+    hybrid_time horizon = wire_read_u64(reader);
+    fields_require(reader, horizon != 0 && horizon <= HYBRID_TIME_MAX);
+    return horizon;
 }
 
 void message_write_greeting(struct chain *out, const struct message_greeting *m)
@@ -99,23 +122,30 @@ bool message_read_read(const struct frame *frame, struct message_read *m)
 void message_write_read_reply(struct chain *out, const struct message_read_reply *m, struct blob *blob)
 {
     CHECK(m->status < MESSAGE_STATUSES && (m->status == MESSAGE_OK) == (m->record.len != 0));
-    uint8_t *at = frame_begin(out, MESSAGE_READ_REPLY, 2 + 3 * WIRE_VARINT_MAX);
-    at = wire_write_u8(at, bit_if(m->fetched_before, READ_REPLY_FETCHED_BEFORE));
+    CHECK(m->horizon <= HYBRID_TIME_MAX);
+    uint8_t *at = frame_begin(out, MESSAGE_READ_REPLY, 2 + 3 * WIRE_VARINT_MAX + TIME_BYTES);
+    at = wire_write_u8(at, bit_if(m->fetched_before, READ_REPLY_FETCHED_BEFORE)
+                               | bit_if(m->is_doubtful, READ_REPLY_IS_DOUBTFUL) | bit_if(m->is_hint, READ_REPLY_IS_HINT)
+                               | bit_if(m->horizon != 0, READ_REPLY_HAS_HORIZON));
     at = wire_write_u8(at, (uint8_t)m->status);
     at = wire_write_varint(at, m->id);
     at = wire_write_varint(at, m->epoch);
     at = wire_write_varint(at, m->idle_s);
-    frame_end(out, at, blob, m->record);
+    frame_end(out, write_horizon(at, m->horizon), blob, m->record);
 }
 
 bool message_read_read_reply(const struct frame *frame, struct message_read_reply *m)
 {
     struct wire_reader reader = fields_of(frame, MESSAGE_READ_REPLY);
-    m->fetched_before = fields_bits(&reader, READ_REPLY_FETCHED_BEFORE) != 0;
+    uint8_t bits = fields_bits(&reader, READ_REPLY_BITS);
+    m->fetched_before = (bits & READ_REPLY_FETCHED_BEFORE) != 0;
+    m->is_doubtful = (bits & READ_REPLY_IS_DOUBTFUL) != 0;
+    m->is_hint = (bits & READ_REPLY_IS_HINT) != 0;
     m->status = (enum message_status)fields_small(&reader, MESSAGE_STATUSES - 1);
     m->id = wire_read_varint(&reader);
     m->epoch = wire_read_varint(&reader);
     m->idle_s = (uint32_t)fields_number(&reader, UINT32_MAX);
+    m->horizon = read_horizon(&reader, (bits & READ_REPLY_HAS_HORIZON) != 0);
     m->record = frame->tail;
     if (m->status != MESSAGE_OK)
         return fields_end_all(&reader, frame);
@@ -125,20 +155,25 @@ bool message_read_read_reply(const struct frame *frame, struct message_read_repl
 void message_write_write(struct chain *out, const struct message_write *m, struct blob *blob)
 {
     CHECK(m->key.len >= 1 && m->key.len <= MESSAGE_KEY_MAX && m->durability <= DURABILITY_SYNCED && m->record.len > 0);
-    uint8_t *at = frame_begin(out, MESSAGE_WRITE, 2 + 3 * WIRE_VARINT_MAX + m->key.len);
+    CHECK(m->horizon <= HYBRID_TIME_MAX);
+    uint8_t *at = frame_begin(out, MESSAGE_WRITE, 2 + 3 * WIRE_VARINT_MAX + 4 + TIME_BYTES + m->key.len);
     at = wire_write_u8(at, bit_if(m->is_repair, WRITE_IS_REPAIR) | bit_if(m->keeps_use, WRITE_KEEPS_USE)
-                               | bit_if(m->is_use, WRITE_IS_USE));
+                               | bit_if(m->is_use, WRITE_IS_USE) | bit_if(m->stands_in_for != 0, WRITE_STANDS_IN)
+                               | bit_if(m->horizon != 0, WRITE_HAS_HORIZON));
     at = wire_write_u8(at, m->durability);
     at = wire_write_varint(at, m->id);
     at = wire_write_varint(at, m->epoch);
     at = wire_write_varint(at, m->partition);
+    if (m->stands_in_for != 0)
+        at = wire_write_u32(at, m->stands_in_for);
+    at = write_horizon(at, m->horizon);
     frame_end(out, wire_write_bytes(at, m->key), blob, m->record);
 }
 
 bool message_read_write(const struct frame *frame, struct message_write *m)
 {
     struct wire_reader reader = fields_of(frame, MESSAGE_WRITE);
-    uint8_t bits = fields_bits(&reader, WRITE_IS_REPAIR | WRITE_KEEPS_USE | WRITE_IS_USE);
+    uint8_t bits = fields_bits(&reader, WRITE_BITS);
     m->is_repair = (bits & WRITE_IS_REPAIR) != 0;
     m->keeps_use = (bits & WRITE_KEEPS_USE) != 0;
     m->is_use = (bits & WRITE_IS_USE) != 0;
@@ -146,6 +181,9 @@ bool message_read_write(const struct frame *frame, struct message_write *m)
     m->id = wire_read_varint(&reader);
     m->epoch = wire_read_varint(&reader);
     m->partition = (uint16_t)fields_number(&reader, UINT16_MAX);
+    m->stands_in_for = (bits & WRITE_STANDS_IN) != 0 ? wire_read_u32(&reader) : 0;
+    fields_require(&reader, (m->stands_in_for != 0) == ((bits & WRITE_STANDS_IN) != 0));
+    m->horizon = read_horizon(&reader, (bits & WRITE_HAS_HORIZON) != 0);
     m->key = fields_rest(&reader, MESSAGE_KEY_MAX);
     m->record = frame->tail;
     if (!fields_end(&reader) || record_verify(m->record) != RECORD_OK)

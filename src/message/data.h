@@ -51,6 +51,7 @@ enum message_status {
     MESSAGE_FULL,        /* WRITE: no space; nothing was changed */
     MESSAGE_FAILED,      /* the record is corrupt or the disk failed */
     MESSAGE_HELD,        /* WRITE: refused while a change of the ring is being decided; nothing was changed */
+    MESSAGE_DEAD,        /* WRITE: what was sent is at or before my horizon and not here: it is dead [R3] */
     MESSAGE_STATUSES
 };
 
@@ -59,6 +60,10 @@ struct message_read_reply {
     enum message_status status;
     uint32_t idle_s; /* of the item, 0 when unknown */
     bool fetched_before;
+    bool is_doubtful; /* acknowledged writes may be missing here: merge it, do not count it [R9] */
+    bool is_hint;     /* no owner answers: with a record it counts, "absent" does not [R9] */
+    hybrid_time
+        horizon; /* of the answering owner for this partition, part of the object's context [R3]; a hint's is 0 */
     struct bytes record; /* MESSAGE_OK; verified. Empty with any other status */
 };
 
@@ -66,11 +71,13 @@ struct message_read_reply {
 struct message_write {
     uint64_t id, epoch;
     uint16_t partition;
-    uint32_t hash;      /* as in message_read */
-    uint8_t durability; /* enum durability */
-    bool is_repair;     /* read repair: not a client's write */
-    bool keeps_use;     /* the item is still the one that it was (touch, incr) */
-    bool is_use;        /* and it has been used (gets that change something, touch) */
+    uint32_t hash;          /* as in message_read */
+    uint8_t durability;     /* enum durability */
+    bool is_repair;         /* read repair: not a client's write */
+    bool keeps_use;         /* the item is still the one that it was (touch, incr) */
+    bool is_use;            /* and it has been used (gets that change something, touch) */
+    uint32_t stands_in_for; /* id of the owner for whom to keep this as a hint; 0: you are an owner [4.6] */
+    hybrid_time horizon;    /* of the sending owner's copy [R3]; 0 from one who is none */
     struct bytes key;
     struct bytes record; /* verified when decoded */
 };

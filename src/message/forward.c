@@ -13,9 +13,12 @@ enum {
     FINGERPRINT_BYTES = 8,
     PAIR_MIN = 4 + 8 + 1 + 1 + 8,
     PAIR_MAX = 4 + 8 + 2 * WIRE_VARINT_MAX + 8,
-    FORWARD_FIELDS_MAX = 2 + 13 * WIRE_VARINT_MAX + FINGERPRINT_BYTES, /* without context and key */
+    FORWARD_FIELDS_MAX = 2 + 14 * WIRE_VARINT_MAX + 8 + 8 + FINGERPRINT_BYTES, /* without context and key */
     FORWARD_REPLY_MAX = 2 + 8 * WIRE_VARINT_MAX
 };
+
+/* Bits of the second byte of a FORWARD. */
+enum { KNOWS_TOKEN = 0x01, STANDS_IN = 0x02, HAS_REQUEST = 0x04, HAS_BEGUN = 0x08, FORWARD_BITS = 0x0f };
 
 static uint8_t *write_context(uint8_t *at, const struct context *context)
 {
@@ -39,7 +42,8 @@ static struct pair read_pair(struct wire_reader *reader)
     pair.actor.birth = wire_read_varint(reader);
     pair.counter = wire_read_varint(reader);
     pair.time = wire_read_u64(reader);
-    fields_require(reader, pair.actor.incarnation != 0 && pair.actor.birth != 0 && pair.counter != 0
+    bool is_request = pair.actor.node == 0 && pair.actor.birth == 0; /* request_actor */
+    fields_require(reader, pair.actor.incarnation != 0 && (pair.actor.birth != 0 || is_request) && pair.counter != 0
                                && pair.time <= HYBRID_TIME_MAX);
     return pair;
 }
@@ -59,10 +63,34 @@ static void read_context(struct wire_reader *reader, struct context *context, st
     }
 }
 
+static uint8_t bits_of(const struct message_forward *m)
+{
+    unsigned bits = (m->knows_token ? KNOWS_TOKEN : 0) | (m->stands_in ? STANDS_IN : 0);
+    bits |= (m->request != 0 ? HAS_REQUEST : 0) | (m->began != 0 ? HAS_BEGUN : 0);
+    return (uint8_t)bits;
+}
+
+static uint8_t *write_request(uint8_t *at, const struct message_forward *m)
+{
+    if (m->request != 0)
+        at = wire_write_varint(wire_write_u64(at, m->request), m->attempt);
+    return m->began != 0 ? wire_write_u64(at, m->began) : at;
+}
+
+static void read_request(struct wire_reader *reader, uint8_t bits, struct message_forward *m)
+{
+    bool has_request = (bits & HAS_REQUEST) != 0, has_begun = (bits & HAS_BEGUN) != 0;
+    m->request = has_request ? wire_read_u64(reader) : 0;
+    m->attempt = has_request ? (uint32_t)fields_number(reader, UINT32_MAX) : 0;
+    m->began = has_begun ? wire_read_u64(reader) : 0;
+    fields_require(reader, has_request == (m->request != 0) && has_request == (m->attempt != 0)
+                               && has_begun == (m->began != 0) && m->began <= HYBRID_TIME_MAX);
+}
+
 static uint8_t *write_forward_head(uint8_t *at, const struct message_forward *m)
 {
     at = wire_write_u8(at, m->kind);
-    at = wire_write_u8(at, m->knows_token);
+    at = wire_write_u8(at, bits_of(m));
     at = wire_write_varint(at, m->options);
     at = wire_write_varint(at, m->number);
     at = wire_write_varint(at, m->epoch);
@@ -75,6 +103,7 @@ static uint8_t *write_forward_head(uint8_t *at, const struct message_forward *m)
     at = wire_write_varint(at, m->delta);
     at = wire_write_varint(at, m->initial);
     at = wire_write_varint(at, m->value_max);
+    at = write_request(at, m);
     if (m->knows_token)
         at = write_context(at, &m->context);
     if (m->value.len != 0)
@@ -86,6 +115,7 @@ void message_write_forward(struct chain *out, const struct message_forward *m, s
 {
     CHECK(m->kind < FORWARD_KINDS && (m->options & ~FORWARD_OPTIONS_ALL) == 0);
     CHECK(m->key.len >= 1 && m->key.len <= MESSAGE_KEY_MAX);
+    CHECK(m->began <= HYBRID_TIME_MAX && (m->request == 0 || m->attempt != 0));
     CHECK(m->context.count <= RECORD_PAIRS_MAX && (m->knows_token || m->context.count == 0));
     size_t head_max = FORWARD_FIELDS_MAX + (size_t)m->context.count * PAIR_MAX + m->key.len;
     if (head_max <= FRAME_BEGIN_MAX) {
@@ -104,7 +134,9 @@ bool message_read_forward(const struct frame *frame, struct message_forward *m, 
 {
     struct wire_reader reader = fields_of(frame, MESSAGE_FORWARD);
     m->kind = fields_small(&reader, FORWARD_KINDS - 1);
-    m->knows_token = fields_small(&reader, 1) != 0;
+    uint8_t bits = fields_bits(&reader, FORWARD_BITS);
+    m->knows_token = (bits & KNOWS_TOKEN) != 0;
+    m->stands_in = (bits & STANDS_IN) != 0;
     m->options = (uint16_t)fields_number(&reader, FORWARD_OPTIONS_ALL);
     m->number = wire_read_varint(&reader);
     m->epoch = wire_read_varint(&reader);
@@ -117,6 +149,7 @@ bool message_read_forward(const struct frame *frame, struct message_forward *m, 
     m->delta = wire_read_varint(&reader);
     m->initial = wire_read_varint(&reader);
     m->value_max = wire_read_varint(&reader);
+    read_request(&reader, bits, m);
     m->context = (struct context){0};
     if (m->knows_token)
         read_context(&reader, &m->context, arena);

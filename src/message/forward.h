@@ -38,6 +38,10 @@ struct message_forward {
     uint16_t options;
     uint32_t flags;
     uint64_t expiry_ms, vivify_expiry_ms, recache_ttl_s, token, delta, initial, value_max;
+    uint64_t request;       /* of a write: its second name [R10], version/object.h; 0: none */
+    uint32_t attempt;       /* from 1; not sent without a request, and 0 when decoded */
+    hybrid_time began;      /* the sender's clock at the first attempt: what the request writes is later; 0: not told */
+    bool stands_in;         /* all owners before you are down for me: coordinate it although you are none [4.6] */
     bool knows_token;       /* `context` is what the token stood for, from the sender's token table */
     struct context context; /* decoded into the arena; empty without knows_token */
     struct bytes key, value;

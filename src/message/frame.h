@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 enum {
-    MESSAGE_VERSION = 1,
+    MESSAGE_VERSION = 2,
     FRAME_HEADER_BYTES = 16,
     FRAME_BYTES_MIN = FRAME_HEADER_BYTES + 1, /* every frame has a type */
     FRAME_HEAD_MAX = 16 << 20,                /* bytes of a head with its type: the largest is a ring's table */
@@ -38,6 +38,9 @@ enum message_type {
     MESSAGE_FORWARD_REPLY = 7,
     MESSAGE_FLUSH = 8,
     MESSAGE_FLUSH_REPLY = 9,
+    /* Between the repairing nodes of two processes (message/antientropy.h). */
+    MESSAGE_OF_REPAIR = 16,
+    MESSAGE_END_OF_REPAIR = 48, /* types from MESSAGE_OF_REPAIR up to this, itself excluded */
     /* Between the members as such. All types from here on go to membership_receive. */
     MESSAGE_OF_MEMBERSHIP = 64
 };

@@ -25,7 +25,7 @@
 
 enum {
     MESSAGE_VERSION_MIN =
-        1, /* the oldest version of the messages (MESSAGE_VERSION is the newest) that is still spoken */
+        2, /* the oldest version of the messages (MESSAGE_VERSION is the newest) that is still spoken */
     HANDSHAKE_NONCE_BYTES = 16,
     HANDSHAKE_PROOF_BYTES = 32,
     HANDSHAKE_BYTES_MAX = 1024, /* of one side's message */

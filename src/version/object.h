@@ -40,6 +40,8 @@ enum version_mark {
 
 struct version {
     struct dot dot;
+    uint64_t request;         /* second name of a write that came through another node [R10], 0: it has none */
+    uint32_t attempt;         /* of that request, from 1; 0 without one */
     hybrid_time time;         /* of the write; above the time of every version it replaced */
     hybrid_time expiry_stamp; /* when expiry and marks were last set; starts equal to time */
     uint64_t expiry_ms;       /* absolute hybrid milliseconds from which it is expired; 0: never */
@@ -59,6 +61,16 @@ struct object {
 /* Order of versions: hybrid time, then actor, then counter [R2]. > 0 when `a` is newer. */
 int version_compare(const struct version *a, const struct version *b);
 
+/* The second name of a write [R10]. A node that forwards a write gives it a random id and numbers its attempts. When
+ * the coordinator is lost it may try again elsewhere: the version that the second attempt makes covers the first one,
+ * by a pair of this actor in its context, and so does everything that covers the second. However late the first one's
+ * version turns up, it is known to have been overwritten. Only second attempts add such a pair. `node` 0 is no member's
+ * id. */
+static inline struct actor request_actor(uint64_t request)
+{
+    return (struct actor){.node = 0, .incarnation = request, .birth = 0};
+}
+
 /* Expired at `now_ms` (hybrid)? Tombstones are not "expired", they are dead. */
 static inline bool version_is_expired(const struct version *version, uint64_t now_ms)
 {
@@ -67,6 +79,8 @@ static inline bool version_is_expired(const struct version *version, uint64_t no
 
 /* Does the context know of this write? */
 bool context_covers(const struct context *context, const struct dot *dot);
+/* The same of a version, by either of its names. */
+bool context_covers_version(const struct context *context, const struct version *version);
 /* Every pair of `small` is covered by `large`. */
 bool context_contains(const struct context *large, const struct context *small);
 /* The counter of `actor`'s pair, 0 without one. */
@@ -75,7 +89,7 @@ uint64_t context_counter(const struct context *context, const struct actor *acto
 void context_join(struct context *out, const struct context *a, const struct context *b, struct arena *arena);
 
 /* Merge of two replicas' objects: commutative, associative, idempotent, and blind to clocks. A version
- * lives on if both sides have it, or if the other side's context does not cover its dot and its time is
+ * lives on if both sides have it, or if the other side's context covers it by none of its names and its time is
  * after the other side's horizon [R3] (0: no horizon). Of two copies of one dot the one with bytes wins,
  * and expiry, stamp and marks of the later stamp [R5]; equal stamps: the larger (expiry, marks), where
  * "never" is the largest expiry. The result's horizon is the larger of the two.
@@ -87,9 +101,9 @@ void object_merge(struct object *out, const struct object *a, hybrid_time horizo
  * object_next_dot. `covered` NULL means all that is known here (a plain set). The caller made sure that
  * fresh->time is above every removed version's, and that neither context covers its dot (both are checked).
  * The context afterwards is the join of object's, covered's and the new dot (with fresh->time, or the time
- * its actor's pair had if that is later). A context carries no horizon: where contexts are pruned, the
- * object that `covered` was read from has to be merged, with its horizon, before the put.
- * Arrays of `out` come from the arena; `out` may not be `object`. */
+ * its actor's pair had if that is later); an attempt after the first adds a pair that covers those before it. A context
+ * carries no horizon: where contexts are pruned, the object that `covered` was read from has to be merged, with its
+ * horizon, before the put. Arrays of `out` come from the arena; `out` may not be `object`. */
 void object_put(struct object *out, const struct object *object, const struct context *covered,
                 const struct version *fresh, struct arena *arena);
 

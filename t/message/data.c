@@ -71,6 +71,8 @@ static void answers_to_reads_arrive(void **state)
         assert_seeded(message_read_read_reply(&frame, &out), seed);
         assert_seeded(in->id == out.id && in->epoch == out.epoch && in->status == out.status, seed);
         assert_seeded(in->idle_s == out.idle_s && in->fetched_before == out.fetched_before, seed);
+        assert_seeded(in->is_doubtful == out.is_doubtful && in->is_hint == out.is_hint, seed);
+        assert_seeded(in->horizon == out.horizon, seed);
         assert_seeded(bytes_equal(in->record, out.record), seed);
         bytes_free(whole);
         generated_close(&generated);
@@ -91,6 +93,7 @@ static void writes_arrive(void **state)
         assert_seeded(in->hash == out.hash && in->durability == out.durability, seed);
         assert_seeded(in->is_repair == out.is_repair && in->keeps_use == out.keeps_use && in->is_use == out.is_use,
                       seed);
+        assert_seeded(in->stands_in_for == out.stands_in_for && in->horizon == out.horizon, seed);
         assert_seeded(bytes_equal(in->key, out.key) && bytes_equal(in->record, out.record), seed);
         bytes_free(whole);
         generated_close(&generated);
@@ -149,6 +152,14 @@ static void messages_have_the_documented_bytes(void **state)
         {MESSAGE_READ_REPLY,
          {.read_reply = {.id = 5, .epoch = 2, .status = MESSAGE_SAME, .idle_s = 200, .fetched_before = true}},
          BYTES(1, 1, 5, 2, 0xc8, 1)},
+        {MESSAGE_READ_REPLY,
+         {.read_reply =
+              {.id = 5, .epoch = 2, .status = MESSAGE_ABSENT, .is_doubtful = true, .horizon = 0x0102030405060708}},
+         BYTES(10, 2, 5, 2, 0, 1, 2, 3, 4, 5, 6, 7, 8)},
+        {MESSAGE_READ_REPLY,
+         {.read_reply = {.id = 5, .epoch = 2, .status = MESSAGE_ABSENT, .is_hint = true}},
+         BYTES(4, 2, 5, 2, 0)},
+        {MESSAGE_WRITE_REPLY, {.write_reply = {.id = 5, .epoch = 2, .status = MESSAGE_DEAD}}, BYTES(7, 5, 2, 0)},
         {MESSAGE_WRITE_REPLY,
          {.write_reply = {.id = 5, .epoch = 2, .status = MESSAGE_STALE_EPOCH, .winner = 0x80}},
          BYTES(3, 5, 2, 0x80, 1)},
@@ -189,6 +200,14 @@ static void a_write_has_the_documented_bytes(void **state)
     assert_true(bytes_equal(frame.head, BYTES(2, 2, 5, 2, 1, 'a', 'b')));
     assert_true(bytes_equal(frame.tail, record));
     bytes_free(whole);
+    generated.m.write.keeps_use = false;
+    generated.m.write.stands_in_for = 0x01020304;
+    generated.m.write.horizon = 0x1112131415161718;
+    whole = generated_frame(&generated);
+    frame = frame_in(whole);
+    assert_true(bytes_equal(
+        frame.head, BYTES(24, 2, 5, 2, 1, 1, 2, 3, 4, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 'a', 'b')));
+    bytes_free(whole);
     generated_close(&generated);
 }
 
@@ -208,7 +227,11 @@ static void values_out_of_range_are_refused(void **state)
         {"an answer to a read: same", MESSAGE_READ_REPLY, BYTES(0, MESSAGE_SAME, 1, 2, 3), true},
         {"an answer to a read: held", MESSAGE_READ_REPLY, BYTES(0, MESSAGE_HELD, 1, 2, 3), true},
         {"an answer of an unknown status", MESSAGE_READ_REPLY, BYTES(0, MESSAGE_STATUSES, 1, 2, 3), false},
-        {"an answer with an unknown bit", MESSAGE_READ_REPLY, BYTES(2, MESSAGE_SAME, 1, 2, 3), false},
+        {"an answer with an unknown bit", MESSAGE_READ_REPLY, BYTES(16, MESSAGE_SAME, 1, 2, 3), false},
+        {"an answer with a horizon", MESSAGE_READ_REPLY, BYTES(8, MESSAGE_SAME, 1, 2, 3, 0, [12] = 1), true},
+        {"an answer with a horizon of 0", MESSAGE_READ_REPLY, BYTES(8, MESSAGE_SAME, 1, 2, 3, 0, [12] = 0), false},
+        {"an answer with a horizon that no clock gives", MESSAGE_READ_REPLY,
+         BYTES(8, MESSAGE_SAME, 1, 2, 3, 0x80, [12] = 0), false},
         {"an answer ok without a record", MESSAGE_READ_REPLY, BYTES(0, MESSAGE_OK, 1, 2, 3), false},
         {"idle for 2^32 - 1 s", MESSAGE_READ_REPLY, BYTES(0, 1, 1, 2, 0xff, 0xff, 0xff, 0xff, 0x0f), true},
         {"idle for 2^32 s", MESSAGE_READ_REPLY, BYTES(0, 1, 1, 2, 0x80, 0x80, 0x80, 0x80, 0x10), false},
@@ -236,7 +259,12 @@ static void writes_are_checked_like_their_records(void **state)
     struct bytes record = generated.m.write.record;
     assert_true(head_is_accepted(MESSAGE_WRITE, BYTES(0, 2, 1, 2, 3, 'k'), record));
     assert_false(head_is_accepted(MESSAGE_WRITE, BYTES(0, 3, 1, 2, 3, 'k'), record));
-    assert_false(head_is_accepted(MESSAGE_WRITE, BYTES(8, 2, 1, 2, 3, 'k'), record));
+    assert_false(head_is_accepted(MESSAGE_WRITE, BYTES(32, 2, 1, 2, 3, 'k'), record));
+    assert_true(head_is_accepted(MESSAGE_WRITE, BYTES(8, 2, 1, 2, 3, 0, 0, 0, 9, 'k'), record));
+    assert_false(head_is_accepted(MESSAGE_WRITE, BYTES(8, 2, 1, 2, 3, 0, 0, 0, 0, 'k'), record));
+    assert_true(head_is_accepted(MESSAGE_WRITE, BYTES(16, 2, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 9, 'k'), record));
+    assert_false(head_is_accepted(MESSAGE_WRITE, BYTES(16, 2, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 'k'), record));
+    assert_false(head_is_accepted(MESSAGE_WRITE, BYTES(16, 2, 1, 2, 3, 0x80, 0, 0, 0, 0, 0, 0, 0, 'k'), record));
     assert_false(head_is_accepted(MESSAGE_WRITE, BYTES(0, 2, 1, 2, 3), record));
     assert_true(head_is_accepted(MESSAGE_READ_REPLY, BYTES(0, MESSAGE_OK, 1, 2, 3), record));
     assert_false(head_is_accepted(MESSAGE_READ_REPLY, BYTES(0, MESSAGE_ABSENT, 1, 2, 3), record));

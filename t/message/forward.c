@@ -44,6 +44,8 @@ static void forwards_arrive(void **state)
         assert_seeded(in->token == out.token && in->delta == out.delta && in->initial == out.initial, seed);
         assert_seeded(in->value_max == out.value_max && in->knows_token == out.knows_token, seed);
         assert_seeded(bytes_equal(in->key, out.key) && bytes_equal(in->value, out.value), seed);
+        assert_seeded(in->request == out.request && in->attempt == out.attempt && in->began == out.began, seed);
+        assert_seeded(in->stands_in == out.stands_in, seed);
         assert_same_context(&in->context, &out.context, seed);
         long_heads += frame.head.len > FRAME_BEGIN_MAX;
         values += out.value.len > 0;
@@ -95,14 +97,21 @@ static void a_forward_has_the_documented_bytes(void **state)
                       .delta = 16,
                       .initial = 17,
                       .value_max = 18,
+                      .request = 0x2122232425262728,
+                      .attempt = 0x81,
+                      .began = 0x3132333435363738,
+                      .stands_in = true,
                       .knows_token = true,
                       .context = {&pair, 1},
                       .key = bytes_of_text("ab"),
                       .value = bytes_of_text("value")},
     };
-    static const uint8_t before[] = {1,  1,  4, 5, 2,    0xe8, 7,    11,   12,   13,   14,   15,  16,
-                                     17, 18, 1, 1, 2,    3,    4,    1,    2,    3,    4,    5,   6,
-                                     7,  8,  6, 7, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18};
+    static const uint8_t before[] = {
+        1,    15,   4,    5,    2,    0xe8, 7,    11,   12,   13, 14, 15, 16, 17, 18, /* numbers */
+        0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28, 0x81, 1,                      /* request */
+        0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38,                               /* began */
+        1,    1,    2,    3,    4,    1,    2,    3,    4,    5,  6,  7,  8,  6,  7,  /* context */
+        0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18};
     struct bytes whole = generated_frame(&generated);
     struct frame frame = frame_in(whole);
     assert_int_equal(frame.head.len, sizeof before + 8 + 2);
@@ -154,7 +163,8 @@ static void forwards_out_of_range_are_refused(void **state)
     assert_true(forward_is_accepted(0, BYTES(0)));
     assert_true(forward_is_accepted(0, BYTES(REQUEST_TOUCH)));
     assert_false(forward_is_accepted(0, BYTES(REQUEST_FLUSH)));
-    assert_false(forward_is_accepted(1, BYTES(2)));
+    assert_true(forward_is_accepted(1, BYTES(2)));
+    assert_false(forward_is_accepted(1, BYTES(16)));
     assert_true(forward_is_accepted(2, BYTES(0xff, 3)));
     assert_false(forward_is_accepted(2, BYTES(0x80, 4)));
     for (size_t i = 5; i <= 6; i++) { /* remaining_ms and flags have 32 bits */
@@ -197,6 +207,28 @@ static void answers_out_of_range_are_refused(void **state)
         head_is_accepted(MESSAGE_FORWARD_REPLY, BYTES(0, 0, 0, 5, 2, 0x80, 0x80, 0x80, 0x80, 0x10, 0, 0, 0, 0), none));
 }
 
+/* A forward of a get with these bits, and fields behind the numbers. */
+static bool extra_is_accepted(uint8_t bits, struct bytes extra)
+{
+    uint8_t head[64] = {0, bits, 0, 5, 2, 7};
+    memcpy(head + 14, extra.at, extra.len);
+    head[14 + extra.len] = 'k';
+    return head_is_accepted(MESSAGE_FORWARD, bytes_of(head, 15 + extra.len), none);
+}
+
+static void requests_have_a_name_and_attempts_from_one_on(void **state)
+{
+    (void)state;
+    assert_true(extra_is_accepted(4, BYTES(1, 0, 0, 0, 0, 0, 0, 0, 1)));
+    assert_true(extra_is_accepted(4, BYTES(1, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x0f)));
+    assert_false(extra_is_accepted(4, BYTES(1, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x80, 0x80, 0x80, 0x10)));
+    assert_false(extra_is_accepted(4, BYTES(1, 0, 0, 0, 0, 0, 0, 0, 0)));
+    assert_false(extra_is_accepted(4, BYTES(0, 0, 0, 0, 0, 0, 0, 0, 1)));
+    assert_true(extra_is_accepted(8, BYTES(0x7f, 0, 0, 0, 0, 0, 0, 1)));
+    assert_false(extra_is_accepted(8, BYTES(0x80, 0, 0, 0, 0, 0, 0, 1)));
+    assert_false(extra_is_accepted(8, BYTES(0, 0, 0, 0, 0, 0, 0, 0)));
+}
+
 /* A get that knows a token, with these pairs: node, counter. */
 static bool context_is_accepted(uint64_t claimed, const struct pair *pairs, size_t count)
 {
@@ -227,6 +259,8 @@ static void contexts_that_no_node_writes_are_refused(void **state)
     struct pair no_incarnation = {{1, 0, 1}, 1, 0}, no_birth = {{1, 1, 0}, 1, 0}, no_counter = {{1, 1, 1}, 0, 0};
     assert_false(context_is_accepted(1, &no_incarnation, 1));
     assert_false(context_is_accepted(1, &no_birth, 1));
+    struct pair of_request = {{0, 1, 0}, 1, 0};
+    assert_true(context_is_accepted(1, &of_request, 1));
     assert_false(context_is_accepted(1, &no_counter, 1));
     struct pair last = {{1, 1, 1}, 1, HYBRID_TIME_MAX}, no_clock = {{1, 1, 1}, 1, HYBRID_TIME_MAX + 1};
     assert_true(context_is_accepted(1, &last, 1));
@@ -315,6 +349,7 @@ int main(void)
         cmocka_unit_test(an_answer_to_a_forward_has_the_documented_bytes),
         cmocka_unit_test(forwards_out_of_range_are_refused),
         cmocka_unit_test(answers_out_of_range_are_refused),
+        cmocka_unit_test(requests_have_a_name_and_attempts_from_one_on),
         cmocka_unit_test(contexts_that_no_node_writes_are_refused),
         cmocka_unit_test(no_memory_is_taken_for_pairs_that_are_not_there),
         cmocka_unit_test(the_largest_context_arrives),

@@ -80,7 +80,14 @@ static inline struct context any_context(struct generated *generated)
                                             .counter = 1 + any_number(prng) / 2,
                                             .time = prng_next(prng) & HYBRID_TIME_MAX};
     }
+    if (count > 0 && any_bool(prng))
+        generated->pairs[0].actor = request_actor(1 + any_number(prng) / 2);
     return (struct context){generated->pairs, count};
+}
+
+static inline hybrid_time any_horizon(struct prng *prng)
+{
+    return any_bool(prng) ? any_number(prng) & HYBRID_TIME_MAX : 0;
 }
 
 static inline struct flush_registers any_registers(struct prng *prng)
@@ -109,6 +116,9 @@ static inline void generate_read_reply(struct generated *generated)
     m->status = (enum message_status)prng_below(prng, MESSAGE_STATUSES);
     m->idle_s = (uint32_t)any_number(prng);
     m->fetched_before = any_bool(prng);
+    m->is_doubtful = any_bool(prng);
+    m->is_hint = any_bool(prng);
+    m->horizon = any_horizon(prng);
     if (m->status == MESSAGE_OK)
         m->record = any_record(generated);
 }
@@ -124,6 +134,8 @@ static inline void generate_write(struct generated *generated)
     m->is_repair = any_bool(prng);
     m->keeps_use = any_bool(prng);
     m->is_use = any_bool(prng);
+    m->stands_in_for = any_bool(prng) ? (uint32_t)any_number(prng) : 0;
+    m->horizon = any_horizon(prng);
     m->record = any_record(generated);
 }
 
@@ -140,6 +152,12 @@ static inline void generate_forward(struct generated *generated)
                                  &m->delta,     &m->initial,          &m->value_max};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         *numbers[i] = any_bool(prng) ? any_number(prng) : 0;
+    if (any_bool(prng)) {
+        m->request = 1 + any_number(prng) / 2;
+        m->attempt = 1 + (uint32_t)(any_number(prng) % UINT32_MAX);
+    }
+    m->began = any_horizon(prng);
+    m->stands_in = any_bool(prng);
     m->knows_token = any_bool(prng);
     if (m->knows_token)
         m->context = any_context(generated);

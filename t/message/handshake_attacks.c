@@ -187,8 +187,8 @@ struct forged {
 
 static void forge(struct forged *forged)
 {
-    *forged = (struct forged){.hello = {.version_min = 1,
-                                        .version_max = 1,
+    *forged = (struct forged){.hello = {.version_min = MESSAGE_VERSION_MIN,
+                                        .version_max = MESSAGE_VERSION,
                                         .plane = PLANE_MEMBERSHIP,
                                         .incarnation = 7,
                                         .cluster = bytes_of_text("music"),
@@ -220,14 +220,14 @@ static void malformed_hellos_are_refused(void **state)
     assert_int_equal(reason_for(&forged, 0), HANDSHAKE_FINE);
     assert_int_equal(reason_for(&forged, 1), HANDSHAKE_MALFORMED);
     forge(&forged);
-    forged.hello.version_max = 2; /* a later program may say more than this one understands */
+    forged.hello.version_max = MESSAGE_VERSION + 1; /* a later program may say more than this one understands */
     assert_int_equal(reason_for(&forged, 1), HANDSHAKE_FINE);
     assert_int_equal(reason_for(&forged, 300), HANDSHAKE_FINE);
     forge(&forged);
     forged.hello.version_min = 0;
     assert_int_equal(reason_for(&forged, 0), HANDSHAKE_MALFORMED);
     forge(&forged);
-    forged.hello.version_min = 2;
+    forged.hello.version_min = MESSAGE_VERSION + 1; /* above the largest */
     assert_int_equal(reason_for(&forged, 0), HANDSHAKE_MALFORMED);
     forge(&forged);
     forged.hello.plane = 0;
