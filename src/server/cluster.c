@@ -100,14 +100,14 @@ static void on_refused(void *host, struct peer_link *link)
         peer_acceptor_on_refused(&cluster->acceptor, link);
 }
 
-static void open_node(struct cluster *cluster)
+static void open_node(struct cluster *cluster, struct store_loop *hint_store)
 {
     const struct mesh_ports ports = {
         .begin = begin, .deal = deal, .on_member_frame = on_member_frame, .on_refused = on_refused, .host = cluster};
     uint16_t number = (uint16_t)(cluster->loop_count + 1);
     cluster->buffer = malloc(CLUSTER_READ_BYTES);
     CHECK_MEMORY(cluster->buffer);
-    node_init(&cluster->node, cluster->shared, store_loop_of(cluster->store, number), NULL);
+    node_init(&cluster->node, cluster->shared, store_loop_of(cluster->store, number), hint_store);
     mesh_init(&cluster->mesh, &cluster->mesh_settings, &cluster->node, cluster->base, &ports, cluster->buffer,
               CLUSTER_READ_BYTES, number, false);
     peer_dialer_init(&cluster->messenger, &cluster->mesh.hub, cluster->book, PLANE_MEMBERSHIP, number, true, draw());
@@ -188,7 +188,7 @@ bool cluster_open(struct cluster *cluster, const struct cluster_parts *parts)
     event_assign(&cluster->timer, cluster->base, -1, 0, on_timer, cluster);
     event_assign(&cluster->patience, cluster->base, -1, EV_PERSIST, on_patience, cluster);
     event_add(&cluster->patience, &(struct timeval){.tv_sec = CLUSTER_WAIT_SAID_S});
-    open_node(cluster);
+    open_node(cluster, parts->hint_store);
     return open_membership(cluster);
 }
 

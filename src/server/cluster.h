@@ -80,7 +80,8 @@ bool cluster_prepare(struct cluster *cluster, const struct config *config, const
 struct cluster_parts {
     struct node_shared *shared;
     struct store *store;
-    struct loop *loops; /* initialised, not yet running */
+    struct store_loop *hint_store; /* the main thread's side of the hints; NULL: there are none */
+    struct loop *loops;            /* initialised, not yet running */
     unsigned loop_count;
 };
 /* Reads what is known of the ring. Membership begins with the first cluster_turn. false as above. */

@@ -170,6 +170,13 @@ static bool finish_ring(struct config *config, char *error)
         return refuse(error,
                       "peer: \"%.100s\" is not an address; accepted: host:port, [IPv6]:port, *:port, at most %d bytes",
                       config->peer, RING_ADDRESS_MAX);
+    /* A write that is still under way must not meet a horizon that has passed it [R3]. */
+    if (config->grace_ms <= 2 * config->request_timeout_ms)
+        return refuse(
+            error,
+            "grace: %llu ms is too short beside a request-timeout of %llu ms; with other nodes it must be more "
+            "than twice as long, or a write that is under way could be taken for one that was deleted",
+            (unsigned long long)config->grace_ms, (unsigned long long)config->request_timeout_ms);
     if (!check_announced(config, error) || !check_seeds(config, error))
         return false;
     if (config->engine == STORE_IN_MEMORY)

@@ -19,6 +19,8 @@ enum {
     VALUE_MAX_MB_LIMIT = 128 /* -I */
 };
 
+enum quorum_choice { QUORUM_SLOPPY, QUORUM_STRICT };
+
 enum engine_choice { STORE_ON_LMDB, STORE_IN_MEMORY };
 
 /* What the process is asked to do instead of serving. */
@@ -54,7 +56,7 @@ struct config {
     char *data, *config_file, *node;
     enum engine_choice engine;
     enum log_write log_write;
-    uint64_t map_bytes, map_reserve;
+    uint64_t map_bytes, map_reserve, hint_bytes;
     uint64_t dirty_bytes, log_bytes, log_segment_bytes, checkpoint_bytes, checkpoint_age_ms;
     uint64_t grace_ms, object_max, out_bytes_max, tokens_max;
 
@@ -63,9 +65,12 @@ struct config {
     char *admin, *admin_token_file;
     uint64_t weight, read_all_share; /* thousandths */
     uint64_t request_timeout_ms, peer_queue_bytes;
+    uint64_t antientropy_interval_ms, antientropy_rate; /* bytes a second */
+    uint64_t clock_bound_ms;
 
     /* [ring] */
     char *cluster;
+    enum quorum_choice quorum;
     uint64_t copies, partitions, strategy, tokens;
     struct bucket_table buckets;
 

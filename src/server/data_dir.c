@@ -188,6 +188,14 @@ bool data_dir_open(struct data_dir *dir, const struct data_dir_wish *wish, struc
     return good;
 }
 
+bool data_dir_make(const struct data_dir *dir, const char *name, char *path, size_t room, struct logger *log)
+{
+    snprintf(path, room, "%s/%s", dir->path, name);
+    if (mkdir(path, 0700) == 0)
+        return data_dir_sync(dir, log);
+    return errno == EEXIST || refuse_errno(log, dir->path, "written");
+}
+
 bool data_dir_sync(const struct data_dir *dir, struct logger *log)
 {
     char parent[PATH_BYTES_MAX];

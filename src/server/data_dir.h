@@ -30,6 +30,10 @@ struct data_dir_wish {
  * been logged: unreadable, read-only, of another program, of a later release, of another node, in use. */
 bool data_dir_open(struct data_dir *dir, const struct data_dir_wish *wish, struct logger *log);
 
+/* A directory within it, made when it is missing; its path is written to `path`, of `room` bytes. false (logged) when
+ * it cannot be made. */
+bool data_dir_make(const struct data_dir *dir, const char *name, char *path, size_t room, struct logger *log);
+
 /* Makes what has been created in the directory, and the directory itself, survive a loss of power: a synced file whose
  * name was never synced is lost all the same. false (logged) when the disk fails. */
 bool data_dir_sync(const struct data_dir *dir, struct logger *log);

@@ -89,14 +89,24 @@ static uint64_t sweep(struct keeper *keeper, struct instant now)
     return wait;
 }
 
+/* A slice for each store. Returns the milliseconds until one of them wants the next. */
+static uint64_t checkpoint(struct keeper *keeper, struct instant now)
+{
+    if (keeper->is_volatile)
+        return BELL_PATIENCE_MS;
+    uint64_t wait = store_checkpoint_slice(keeper->store, now, newest(keeper));
+    uint64_t hints_wait =
+        keeper->hints != NULL ? store_checkpoint_slice(keeper->hints, now, newest(keeper)) : BELL_PATIENCE_MS;
+    return wait < hints_wait ? wait : hints_wait;
+}
+
 /* Updates of the sweep that wait for space need a checkpoint before they end. A disk that stays full must not keep the
  * process from stopping. */
 static void finish_sweep(struct keeper *keeper)
 {
     for (unsigned i = 0; i < KEEPER_SETTLE_ROUNDS && node_sweep_pending(&keeper->node) > 0; i++) {
         struct instant now = clock_now();
-        if (!keeper->is_volatile)
-            store_checkpoint_slice(keeper->store, now, newest(keeper));
+        checkpoint(keeper, now);
         node_settle(&keeper->node, now);
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
@@ -109,8 +119,7 @@ static void *run_storage(void *context)
     setpriority(PRIO_PROCESS, (id_t)gettid(), KEEPER_NICE);
     while (!atomic_load(&keeper->stopping)) {
         struct instant now = clock_now();
-        uint64_t wait =
-            keeper->is_volatile ? BELL_PATIENCE_MS : store_checkpoint_slice(keeper->store, now, newest(keeper));
+        uint64_t wait = checkpoint(keeper, now);
         node_settle(&keeper->node, now);
         uint64_t sweep_wait = sweep(keeper, now);
         wait = wait < sweep_wait ? wait : sweep_wait;
@@ -125,8 +134,11 @@ static void *run_sync(void *context)
 {
     struct keeper *keeper = context;
     while (!atomic_load(&keeper->stopping)) {
-        if (bell_wait(&keeper->sync_bell, BELL_PATIENCE_MS) && !atomic_load(&keeper->stopping))
-            store_sync(keeper->store);
+        if (!bell_wait(&keeper->sync_bell, BELL_PATIENCE_MS) || atomic_load(&keeper->stopping))
+            continue;
+        store_sync(keeper->store);
+        if (keeper->hints != NULL)
+            store_sync(keeper->hints);
     }
     return NULL;
 }
@@ -148,14 +160,15 @@ static bool start(struct keeper *keeper, pthread_t *thread, void *(*run)(void *)
     return code == 0;
 }
 
-bool keeper_start(struct keeper *keeper, struct store *store, struct node_shared *shared, struct store_loop *loop,
-                  bool is_volatile, uint64_t grace_ms)
+bool keeper_start(struct keeper *keeper, const struct keeper_parts *parts)
 {
-    keeper->store = store;
-    keeper->shared = shared;
+    bool is_volatile = parts->is_volatile;
+    keeper->store = parts->store;
+    keeper->hints = parts->hints;
+    keeper->shared = parts->shared;
     keeper->is_volatile = is_volatile;
-    keeper->grace_ms = grace_ms;
-    node_init(&keeper->node, shared, loop, NULL);
+    keeper->grace_ms = parts->grace_ms;
+    node_init(&keeper->node, parts->shared, parts->loop, parts->hint_loop);
     keeper->storage_runs = start(keeper, &keeper->storage_thread, run_storage, "storage");
     if (keeper->storage_runs && !is_volatile)
         keeper->sync_runs = start(keeper, &keeper->sync_thread, run_sync, "sync");

@@ -30,7 +30,7 @@ struct bell {
 };
 
 struct keeper {
-    struct store *store;
+    struct store *store, *hints; /* hints NULL: there are none */
     struct node_shared *shared;
     struct node node; /* the background loop's */
     struct logger *log;
@@ -46,9 +46,15 @@ struct keeper {
 
 /* The bells work from here on, so that the store may ring them while it opens. */
 void keeper_init(struct keeper *keeper, struct logger *log);
-/* `loop` is the background loop's side of the store. false after an error that has been logged. */
-bool keeper_start(struct keeper *keeper, struct store *store, struct node_shared *shared, struct store_loop *loop,
-                  bool is_volatile, uint64_t grace_ms);
+struct keeper_parts {
+    struct store *store, *hints; /* hints and hint_loop NULL: there are none */
+    struct node_shared *shared;
+    struct store_loop *loop, *hint_loop; /* the background loop's sides */
+    bool is_volatile;
+    uint64_t grace_ms;
+};
+/* false after an error that has been logged. */
+bool keeper_start(struct keeper *keeper, const struct keeper_parts *parts);
 /* Waits for both threads; the workers have ended. */
 void keeper_stop(struct keeper *keeper);
 void keeper_close(struct keeper *keeper);

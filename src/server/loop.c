@@ -119,7 +119,7 @@ bool loop_init(struct loop *loop, const struct loop_options *options)
     CHECK(pthread_mutex_init(&loop->connections_lock, NULL) == 0);
     loop->buffer = malloc(LOOP_READ_BYTES);
     CHECK_MEMORY(loop->buffer);
-    node_init(&loop->node, options->shared, options->store, NULL);
+    node_init(&loop->node, options->shared, options->store, options->hint_store);
     frontend_init(&loop->frontend, &loop->node, options->settings, options->host);
     loop->frontend.prefixes = options->prefixes;
     loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

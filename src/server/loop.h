@@ -62,7 +62,7 @@ struct loop {
 
 struct loop_options {
     struct node_shared *shared;
-    struct store_loop *store;
+    struct store_loop *store, *hint_store; /* hint_store NULL: there are no hints */
     const struct session_settings *settings;
     const struct session_host *host;
     struct prefix_stats *prefixes;

@@ -107,6 +107,10 @@ const struct option_spec OPTIONS[] = {
     {"map-reserve", 0, OPTION_SIZE, SECTION_NODE, FIELD(map_reserve), .max = TIB, .argument = "size",
      .fallback = "auto", .help = "Part of map-size that is left for deletes and sweeps; sets are refused before it is "
      "reached. Default: an eighth of map-size, at most 1 GiB."},
+    {"hint-size", 0, OPTION_SIZE, SECTION_NODE, FIELD(hint_bytes), .min = 1 * MIB, .max = 64 * TIB, .argument = "size",
+     .fallback = "1g", .help = "Largest size of the file of hints: writes that this node keeps for other nodes while they are "
+     "down. When it is full it takes no more, and the writes fail if too few other nodes are up. Address space, not "
+     "memory."},
     {"dirty-bytes", 0, OPTION_SIZE, SECTION_NODE, FIELD(dirty_bytes), .max = TIB, .argument = "size",
      .fallback = "auto", .help = "Most bytes of objects that are in the log but not yet in the data file; beyond it "
      "writes wait. Default: from -m."},
@@ -122,7 +126,8 @@ const struct option_spec OPTIONS[] = {
     {"checkpoint-age", 0, OPTION_TIME, SECTION_NODE, FIELD(checkpoint_age_ms), .max = DAY, .argument = "time",
      .fallback = "auto", .help = "Age of the oldest dirty object that starts a checkpoint."},
     {"grace", 0, OPTION_TIME, SECTION_NODE, FIELD(grace_ms), .max = 365 * DAY, .argument = "time", .fallback = "60s",
-     .help = "How long deleted and expired objects are kept before they are freed."},
+     .help = "How long deleted and expired objects are kept before they are freed; with other nodes more than twice the "
+     "request-timeout."},
     {"max-object-bytes", 0, OPTION_SIZE, SECTION_NODE, FIELD(object_max), .max = 2 * GIB, .argument = "size",
      .fallback = "auto", .help = "Most bytes of all siblings of a key together. Default: 16 times max-item-size."},
     {"max-output-bytes", 0, OPTION_SIZE, SECTION_NODE, FIELD(out_bytes_max), .min = 64 * KIB, .max = 2 * GIB,
@@ -166,6 +171,14 @@ const struct option_spec OPTIONS[] = {
     {"peer-queue", 0, OPTION_SIZE, SECTION_NODE, FIELD(peer_queue_bytes), .min = 64 * KIB, .max = 2 * GIB,
      .argument = "size", .fallback = "64m",
      .help = "Bytes that may wait for one other node on one worker; beyond it that node counts as silent."},
+    {"antientropy-interval", 0, OPTION_TIME, SECTION_NODE, FIELD(antientropy_interval_ms), .min = 100, .max = DAY,
+     .argument = "time", .fallback = "60s", .help = "How often the hash trees of this node's partitions are compared with "
+     "those of each other owner while nothing is known to differ."},
+    {"antientropy-rate", 0, OPTION_SIZE, SECTION_NODE, FIELD(antientropy_rate), .max = TIB, .argument = "size",
+     .fallback = "16m", .help = "Bytes a second that this node sends to others to bring copies together; 0: no limit."},
+    {"clock-bound", 0, OPTION_TIME, SECTION_NODE, FIELD(clock_bound_ms), .min = 100, .max = DAY, .argument = "time",
+     .fallback = "10s", .help = "A node whose clock differs by more than this from those of most members coordinates no "
+     "requests until it is right again; it still stores what others send."},
     {"print-options", 0, OPTION_ACTION, SECTION_COMMAND, FIELD(action), .min = ACTION_PRINT_OPTIONS,
      .help = "Print this table as Markdown."},
     {"print-man", 0, OPTION_ACTION, SECTION_COMMAND, FIELD(action), .min = ACTION_PRINT_MAN,
@@ -174,6 +187,10 @@ const struct option_spec OPTIONS[] = {
     /* The ring's. */
     {"cluster", 0, OPTION_TEXT, SECTION_RING, FIELD(cluster), .argument = "name", .fallback = "ringcached",
      .help = "Name of the ring; nodes that name another one are refused at the peer port."},
+    {"quorum", 0, OPTION_CHOICE, SECTION_RING, FIELD(quorum), .argument = "how", .choices = "sloppy|strict",
+     .fallback = "sloppy", .help = "sloppy: other nodes stand in for owners that are down, and hand over what they have "
+     "kept for them when these are back (Dynamo 4.6). strict: only owners count, and requests fail when too few are up. "
+     "To be the same on all nodes."},
     {"n", 0, OPTION_NUMBER, SECTION_RING, FIELD(copies), .min = 1, .max = 7, .argument = "num", .fallback = "3",
      .help = "Copies of each object; as many as there are members when these are fewer. Read once, when the ring is "
      "founded."},

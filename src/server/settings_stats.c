@@ -84,7 +84,7 @@ void settings_stats(const struct shell *shell, admin_emit *emit, void *context)
     say(&out, "track_sizes", "no");
     say(&out, "inline_ascii_response", "no");
     say(&out, "ssl_enabled", "no");
-    say(&out, "engine", "%s", shell->engine != NULL ? "lmdb" : "memory");
+    say(&out, "engine", "%s", shell->data.engine != NULL ? "lmdb" : "memory");
     say(&out, "node", "%s", shell->dir.node);
     say(&out, "data", "%s", or_null(shell->dir.path));
     say(&out, "partitions", "%" PRIu32, shell->dir.partitions);

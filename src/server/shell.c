@@ -5,12 +5,10 @@
 #include "server/admin_ports.h"
 #include "server/clock.h"
 #include "server/cluster_links.h"
-#include "server/disk_files.h"
 #include "server/host.h"
 #include "server/locks.h"
 #include "server/process.h"
 #include "server/version.h"
-#include "storage/lmdb/lmdb_engine.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -53,6 +51,11 @@ static void report(void *host, const char *text)
     logger_line(((struct shell *)host)->log, LEVEL_WARNING, "storage", "%s", text);
 }
 
+static void report_of_hints(void *host, const char *text)
+{
+    logger_line(((struct shell *)host)->log, LEVEL_WARNING, "hints", "the database of hints: %s", text);
+}
+
 static bool open_data(struct shell *shell)
 {
     const struct config *config = shell->config;
@@ -66,27 +69,7 @@ static bool open_data(struct shell *shell)
     }
     struct data_dir_wish wish = {
         .path = config->data, .node = config->node, .node_default = name, .partitions = (uint32_t)config->partitions};
-    return data_dir_open(&shell->dir, &wish, shell->log);
-}
-
-static bool open_engine(struct shell *shell)
-{
-    const struct config *config = shell->config;
-    char error[LMDB_ERROR_MAX], path[4096];
-    uint64_t reserve = config->map_bytes / 8 < MAP_RESERVE_MAX ? config->map_bytes / 8 : MAP_RESERVE_MAX;
-    struct lmdb_options options = {.directory = shell->dir.path,
-                                   .map_bytes = config->map_bytes,
-                                   .reserve_bytes = config->map_reserve != 0 ? config->map_reserve : reserve,
-                                   .readers = STORE_LOOPS(shell),
-                                   .report = report,
-                                   .host = shell};
-    if (lmdb_engine_open(&shell->engine, &options, error) != LMDB_OPEN_OK) {
-        logger_line(shell->log, LEVEL_ERROR, "data-directory", "%s", error);
-        return false;
-    }
-    snprintf(path, sizeof(path), "%s/log", shell->dir.path);
-    shell->disk = disk_files_open(path, config->log_write, shell->log);
-    return shell->disk != NULL && data_dir_sync(&shell->dir, shell->log);
+    return data_dir_open(&shell->dir, &wish, shell->log) && data_dir_sync(&shell->dir, shell->log);
 }
 
 static struct store_limits limits_of(const struct config *config)
@@ -106,34 +89,77 @@ static struct store_limits limits_of(const struct config *config)
     return limits;
 }
 
-static void say_what_recovery_found(struct shell *shell)
+static void say_what_recovery_found(struct shell *shell, const char *what, const struct store_recovery *found)
 {
-    const struct store_recovery *found = &shell->recovery;
     if (!found->clean)
         logger_line(shell->log, LEVEL_NOTICE, "recovery",
-                    "the last stop was not clean: replayed %" PRIu64 " records (%" PRIu64 " bytes) of the log, %" PRIu64
-                    " torn tails dropped (never acknowledged, unless power was lost or the disk is damaged)",
-                    found->replayed_records, found->replayed_bytes, found->torn_records);
+                    "%s: the last stop was not clean: replayed %" PRIu64 " records (%" PRIu64 " bytes) of the log, "
+                    "%" PRIu64 " torn tails dropped (never acknowledged, unless power was lost or the disk is damaged)",
+                    what, found->replayed_records, found->replayed_bytes, found->torn_records);
     else
-        logger_line(shell->log, LEVEL_INFO, "recovery", "the last stop was clean");
+        logger_line(shell->log, LEVEL_INFO, "recovery", "%s: the last stop was clean", what);
+}
+
+/* What both databases have in common. */
+static struct database_options options_of(struct shell *shell, const char *directory)
+{
+    return (struct database_options){.directory = directory,
+                                     .log_write = shell->config->log_write,
+                                     .ports = {.locks = &lock_mutex,
+                                               .wake_loop = wake_loop,
+                                               .wake_storage = wake_storage,
+                                               .wake_sync = wake_sync,
+                                               .report = report,
+                                               .host = shell},
+                                     .loops = STORE_LOOPS(shell),
+                                     .log = shell->log};
+}
+
+static uint64_t reserve_of(uint64_t map_bytes)
+{
+    return map_bytes / 8 < MAP_RESERVE_MAX ? map_bytes / 8 : MAP_RESERVE_MAX;
 }
 
 static bool open_store(struct shell *shell)
 {
-    struct store_limits limits = limits_of(shell->config);
-    struct store_ports ports = {.disk = shell->disk,
-                                .engine = shell->engine,
-                                .locks = &lock_mutex,
-                                .wake_loop = wake_loop,
-                                .wake_storage = wake_storage,
-                                .wake_sync = wake_sync,
-                                .report = report,
-                                .host = shell};
-    if (store_open(&shell->store, &limits, &ports, STORE_LOOPS(shell), &shell->recovery) != STORE_OPEN_OK)
+    const struct config *config = shell->config;
+    struct database_options options = options_of(shell, shell->dir.path);
+    options.map_bytes = config->map_bytes;
+    options.reserve_bytes = config->map_reserve != 0 ? config->map_reserve : reserve_of(config->map_bytes);
+    options.limits = limits_of(config);
+    if (!database_open(&shell->data, &options))
         return false;
-    if (shell->engine != NULL && !shell->dir.fresh)
-        say_what_recovery_found(shell);
+    shell->store = shell->data.store;
+    if (shell->data.engine != NULL && !shell->dir.fresh)
+        say_what_recovery_found(shell, "data", &shell->data.recovery);
     return true;
+}
+
+/* What this node keeps for others that are down. Who has no others keeps nothing for them. */
+static bool open_hints(struct shell *shell)
+{
+    const struct config *config = shell->config;
+    char path[4096];
+    if (config->engine == STORE_IN_MEMORY || !config_has_peers(config))
+        return true;
+    if (!data_dir_make(&shell->dir, "hints", path, sizeof(path), shell->log))
+        return false;
+    struct database_options options = options_of(shell, path);
+    options.map_bytes = config->hint_bytes;
+    options.reserve_bytes = reserve_of(config->hint_bytes);
+    options.limits = database_hint_limits();
+    options.ports.report = report_of_hints;
+    if (!database_open(&shell->hints, &options))
+        return false;
+    if (!shell->dir.fresh)
+        say_what_recovery_found(shell, "hints", &shell->hints.recovery);
+    return true;
+}
+
+/* A loop's side of the hints, NULL: there are none. */
+static struct store_loop *hints_of(struct shell *shell, unsigned loop)
+{
+    return shell->hints.store != NULL ? store_loop_of(shell->hints.store, loop) : NULL;
 }
 
 static bool open_node(struct shell *shell)
@@ -148,12 +174,17 @@ static bool open_node(struct shell *shell)
                                      .tokens_max = (uint32_t)config->tokens_max,
                                      .incarnation = shell->cluster.identity.incarnation,
                                      .coordinator = {.timeout_ms = (uint32_t)config->request_timeout_ms,
+                                                     .sloppy = config->quorum == QUORUM_SLOPPY,
                                                      .read_all_share = (uint16_t)config->read_all_share,
                                                      .seed = shell->cluster.identity.incarnation},
                                      .loops = STORE_LOOPS(shell),
+                                     .hint_store = shell->hints.store,
+                                     .antientropy = {.interval_ms = (uint32_t)config->antientropy_interval_ms,
+                                                     .bytes_per_second = config->antientropy_rate,
+                                                     .seed = shell->cluster.identity.incarnation},
                                      .hear_of_epoch = cluster_hear_of_epoch,
                                      .host = &shell->cluster};
-    shell->shared = node_shared_new(&settings, shell->store, &lock_mutex, shell->recovery.newest);
+    shell->shared = node_shared_new(&settings, shell->store, &lock_mutex, shell->data.recovery.newest);
     if (shell->shared == NULL)
         logger_line(shell->log, LEVEL_ERROR, "start", "the ring's settings are impossible: node %s, %u partitions",
                     settings.name, settings.partition_count);
@@ -192,6 +223,7 @@ static bool open_loops(struct shell *shell)
     for (unsigned i = 0; i < shell->loop_count; i++) {
         struct loop_options options = {.shared = shell->shared,
                                        .store = store_loop_of(shell->store, i),
+                                       .hint_store = hints_of(shell, i),
                                        .settings = &shell->settings,
                                        .host = &shell->host,
                                        .prefixes = shell->prefixes,
@@ -214,8 +246,11 @@ static bool open_loops(struct shell *shell)
 
 static bool open_cluster(struct shell *shell)
 {
-    struct cluster_parts parts = {
-        .shared = shell->shared, .store = shell->store, .loops = shell->loops, .loop_count = shell->loop_count};
+    struct cluster_parts parts = {.shared = shell->shared,
+                                  .store = shell->store,
+                                  .hint_store = hints_of(shell, shell->loop_count + 1),
+                                  .loops = shell->loops,
+                                  .loop_count = shell->loop_count};
     if (!cluster_open(&shell->cluster, &parts))
         return false;
     shell->nodes[shell->loop_count + 1] = &shell->cluster.node;
@@ -224,8 +259,14 @@ static bool open_cluster(struct shell *shell)
 
 static bool start_threads(struct shell *shell)
 {
-    if (!keeper_start(&shell->keeper, shell->store, shell->shared, store_loop_of(shell->store, shell->loop_count),
-                      shell->engine == NULL, shell->config->grace_ms))
+    struct keeper_parts parts = {.store = shell->store,
+                                 .hints = shell->hints.store,
+                                 .shared = shell->shared,
+                                 .loop = store_loop_of(shell->store, shell->loop_count),
+                                 .hint_loop = hints_of(shell, shell->loop_count),
+                                 .is_volatile = shell->data.engine == NULL,
+                                 .grace_ms = shell->config->grace_ms};
+    if (!keeper_start(&shell->keeper, &parts))
         return false;
     shell->nodes[shell->loop_count] = &shell->keeper.node;
     for (unsigned i = 0; i < shell->loop_count; i++) {
@@ -357,9 +398,8 @@ bool shell_open(struct shell *shell, struct config *config, int argc, char **arg
         || !admin_ports_open(shell))
         return false;
     ports_file_write(shell->acceptor.listeners.tcp_port, shell->cluster.peer_port, admin_http_port(shell->admin), log);
-    if (config->engine == STORE_ON_LMDB && !open_engine(shell))
-        return false;
-    if (!open_store(shell) || !open_node(shell) || !open_loops(shell) || !open_cluster(shell) || !start_threads(shell))
+    if (!open_store(shell) || !open_hints(shell) || !open_node(shell) || !open_loops(shell) || !open_cluster(shell)
+        || !start_threads(shell))
         return false;
     if (config->lock_memory)
         process_lock_memory("data.mdb", log);
@@ -437,19 +477,17 @@ static void close_threads(struct shell *shell)
 void shell_close(struct shell *shell)
 {
     close_threads(shell);
-    hybrid_time newest = shell->shared != NULL ? atomic_load(&node_clock(shell->shared)->last) : shell->recovery.newest;
+    hybrid_time newest =
+        shell->shared != NULL ? atomic_load(&node_clock(shell->shared)->last) : shell->data.recovery.newest;
     for (unsigned i = 0; i < shell->loops_ready; i++)
         loop_close(&shell->loops[i]);
     cluster_close(&shell->cluster);
     admin_http_free(shell->admin);
     prefix_stats_free(shell->prefixes);
-    if (shell->store != NULL)
-        store_close(shell->store, newest);
-    keeper_close(&shell->keeper); /* the store rings its bells to the last */
+    database_close(&shell->hints, newest);
+    database_close(&shell->data, newest);
+    keeper_close(&shell->keeper); /* the stores ring its bells to the last */
     node_shared_free(shell->shared);
-    disk_files_close(shell->disk);
-    if (shell->engine != NULL)
-        shell->engine->ops->close(shell->engine);
     data_dir_close(&shell->dir);
     if (shell->base != NULL)
         event_base_free(shell->base);

@@ -10,6 +10,7 @@
 #include "server/cluster.h"
 #include "server/config.h"
 #include "server/data_dir.h"
+#include "server/database.h"
 #include "server/keeper.h"
 #include "server/logger.h"
 #include "server/loop.h"
@@ -37,10 +38,8 @@ struct shell {
     struct logger *log;
     struct auth auth;
     struct data_dir dir;
-    struct disk *disk;
-    struct engine *engine;
-    struct store *store;
-    struct store_recovery recovery;
+    struct database data, hints; /* hints.store NULL: nothing stands in for other nodes (no peers, engine memory) */
+    struct store *store;         /* data.store */
     struct node_shared *shared;
     struct keeper keeper;
     struct prefix_stats *prefixes;

@@ -270,6 +270,38 @@ static void bad_settings_of_the_ring_are_refused(void **state)
     assert_line_refused(f, "-p -1 --peer 127.0.0.1:0", "--node");
 }
 
+/* [R3]: what is still on its way must not be older than the horizon. Alone there is nothing on its way. */
+static void grace_is_longer_than_two_requests_may_take(void **state)
+{
+    struct fixture *f = *state;
+    assert_line_refused(f, "--seeds a:1 --grace 2s", "more than twice as long");
+    assert_line_refused(f, "--seeds a:1 --request-timeout 30s", "request-timeout of 30000 ms");
+    again(f);
+    assert_true(read_line(f, "--seeds a:1 --grace 2001ms"));
+    again(f);
+    assert_true(read_line(f, "--grace 1s"));
+}
+
+static void what_survives_failure_has_options(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(read_line(f, ""));
+    assert_int_equal(f->config.quorum, QUORUM_SLOPPY);
+    assert_int_equal(f->config.hint_bytes, (uint64_t)1 << 30);
+    assert_int_equal(f->config.antientropy_interval_ms, 60000);
+    assert_int_equal(f->config.antientropy_rate, 16 << 20);
+    assert_int_equal(f->config.clock_bound_ms, 10000);
+    again(f);
+    assert_true(read_line(f, "--quorum strict --hint-size 32m --antientropy-interval 5s --antientropy-rate 0 "
+                             "--clock-bound 250ms"));
+    assert_int_equal(f->config.quorum, QUORUM_STRICT);
+    assert_int_equal(f->config.hint_bytes, 32 << 20);
+    assert_int_equal(f->config.antientropy_interval_ms, 5000);
+    assert_int_equal(f->config.antientropy_rate, 0);
+    assert_int_equal(f->config.clock_bound_ms, 250);
+    assert_line_refused(f, "--quorum some", "sloppy");
+}
+
 static void addresses_of_members_are_split_and_joined(void **state)
 {
     (void)state;
@@ -545,6 +577,8 @@ int main(void)
         CLAIM(a_udp_port_alone_names_the_tcp_port_as_in_memcached),
         CLAIM(bad_command_lines_are_refused_with_what_would_be_accepted),
         CLAIM(a_node_alone_has_no_peers_and_one_that_names_them_has),
+        CLAIM(grace_is_longer_than_two_requests_may_take),
+        CLAIM(what_survives_failure_has_options),
         CLAIM(seeds_of_the_command_line_replace_the_files),
         CLAIM(bad_settings_of_the_ring_are_refused),
         CLAIM(addresses_of_members_are_split_and_joined),
