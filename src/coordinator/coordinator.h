@@ -67,9 +67,10 @@ struct coordinator_settings {
 struct coordinator_ports {
     /* The request, of which nothing has been done yet, is not for this node to carry out after all: a get has turned
      * out to change something (request->has_effects is set by now), or the view has changed and the partition has other
-     * owners. It is the host's again, as before coordinator_start: it is to be sent elsewhere, or started here again (a
-     * forwarded get with has_effects: who forwarded it has chosen this node), or ended. Called from within the
-     * functions below, so the host only queues it and acts when they have returned. */
+     * owners, or there is no space here and the ring is larger than this node (request->is_full_here is set). It is the
+     * host's again, as before coordinator_start: it is to be sent elsewhere, or started here again (a forwarded get
+     * with has_effects: who forwarded it has chosen this node), or ended. Called from within the functions below, so
+     * the host only queues it and acts when they have returned. */
     void (*reroute)(void *host, struct instant now, struct request *request);
     void *host;
 };

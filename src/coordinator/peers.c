@@ -72,6 +72,11 @@ static bool has_fallen_silent(const struct peer *peer, struct instant now)
     return peer->waiting_since_ns != 0 && now.mono_ns > falls_silent_at(peer);
 }
 
+bool peer_is_linked(const struct peer *peer)
+{
+    return peer->link != NULL && link_has_room(peer->link);
+}
+
 bool peer_is_up(const struct peer *peer, struct instant now)
 {
     if (peer->link == NULL || !link_has_room(peer->link))
@@ -81,6 +86,14 @@ bool peer_is_up(const struct peer *peer, struct instant now)
     /* An answer may have been lost long ago, with nothing asked since: then this is the probe. */
     return !has_fallen_silent(peer, now)
            || now.mono_ns >= falls_silent_at(peer) + (uint64_t)PEER_PROBE_MS_MIN * NS_PER_MS;
+}
+
+static struct chain *open_request(struct peers *peers, struct peer *peer, struct instant now)
+{
+    if (peer->waiting_since_ns == 0)
+        peer->waiting_since_ns = now.mono_ns;
+    link_wants_flush(peers->flushes, peer->link);
+    return &peer->link->out;
 }
 
 struct chain *peer_request(struct peers *peers, struct peer *peer, struct instant now)
@@ -94,10 +107,12 @@ struct chain *peer_request(struct peers *peers, struct peer *peer, struct instan
             return NULL;
         peer->probe_at_ns = now.mono_ns + peer->probe_pause_ns;
     }
-    if (peer->waiting_since_ns == 0)
-        peer->waiting_since_ns = now.mono_ns;
-    link_wants_flush(peers->flushes, peer->link);
-    return &peer->link->out;
+    return open_request(peers, peer, now);
+}
+
+struct chain *peer_request_in_need(struct peers *peers, struct peer *peer, struct instant now)
+{
+    return peer_is_linked(peer) ? open_request(peers, peer, now) : NULL;
 }
 
 static void learn_latency(struct peer *peer, uint64_t latency_ns)

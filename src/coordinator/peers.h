@@ -57,6 +57,11 @@ bool peer_is_up(const struct peer *peer, struct instant now);
 /* Where to write a request to this peer, whose link is then among the flushes. NULL: not up, or its queue is full. */
 struct chain *peer_request(struct peers *peers, struct peer *peer, struct instant now);
 
+/* Has it a link that takes requests? A silent one may: whoever can do nothing without it asks it all the same. */
+bool peer_is_linked(const struct peer *peer);
+/* As peer_request, also of a silent peer. NULL: it is not linked. */
+struct chain *peer_request_in_need(struct peers *peers, struct peer *peer, struct instant now);
+
 /* Any answer to a request, of which nothing more is known. */
 void peer_on_sign(struct peer *peer);
 /* Any answer to a request; how long it took. */

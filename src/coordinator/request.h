@@ -92,6 +92,14 @@ struct request {
     /* Of a forwarded write with a token: what the token stood for where it came from. Valid until done. */
     bool knows_context;
     struct context context;
+    /* Of a write that came through another node, or that was tried elsewhere before [R10]: set by the node, all 0
+     * without. With an attempt above 1 the earlier ones may have been carried out, or may be yet. */
+    uint64_t name;     /* its second name, version/object.h */
+    uint32_t attempt;  /* from 1 */
+    bool stands_in;    /* this node is no owner: all of them are down for whoever sent it here [4.6] */
+    bool is_full_here; /* the coordinator's, for ports.reroute: no space here; nothing was done, another node may have
+                          some */
+    hybrid_time began; /* what the request writes is later */
 
     /* What is answered; valid from done until request_finish. */
     enum request_status status;
