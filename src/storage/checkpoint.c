@@ -67,6 +67,7 @@ void checkpoint_begin(struct store *store, bool moves_floor)
     checkpoint->running = true;
     checkpoint->moves_floor = moves_floor;
     checkpoint->count = checkpoint->next = 0;
+    atomic_fetch_add(&store->rounds_begun, 1); /* after wishes were taken as fulfilled, before anything is looked at */
     if (moves_floor)
         checkpoint->floor = log_seal(&store->logs, store->loop_logs, store->loop_count);
     /* Before collecting: an update that still sees the old value has marked its entry before we look at its stripe. */
@@ -179,6 +180,7 @@ static void end_round(struct store *store)
     checkpoint->refs = NULL;
     checkpoint->count = checkpoint->next = checkpoint->capacity = 0;
     counter_add_shared(&store->counters.checkpoints, 1);
+    atomic_store(&store->rounds_done, atomic_load(&store->rounds_begun));
     if (!checkpoint->moves_floor)
         return;
     checkpoint->floor_done = checkpoint->floor;
@@ -278,6 +280,25 @@ enum engine_status checkpoint_all(struct store *store, bool moves_floor, hybrid_
     while (store->checkpoint.running && status == ENGINE_OK)
         status = checkpoint_write_batch(store, newest);
     return status;
+}
+
+/* Rounds are numbered as they begin. The next one to begin collects all that has been updated by now. */
+uint64_t store_mark(struct store *store)
+{
+    if (!store_is_durable(store))
+        return UINT64_MAX;
+    uint64_t begun = atomic_load(&store->rounds_begun);
+    bool is_clean = atomic_load(&store->buffer.dirty_records) == 0;
+    if (is_clean && atomic_load(&store->rounds_done) == begun)
+        return begun;
+    atomic_store(&store->checkpoint_wanted, true);
+    store->ports.wake_storage(store->ports.host);
+    return begun + 1;
+}
+
+bool store_is_checkpointed(struct store *store, uint64_t mark)
+{
+    return store_is_durable(store) && mark <= atomic_load(&store->rounds_done);
 }
 
 void checkpoint_close(struct store *store)

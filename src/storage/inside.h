@@ -7,14 +7,15 @@
 #include "storage/checkpoint.h"
 #include "storage/log.h"
 #include "storage/store.h"
+#include "storage/tree_inside.h"
 
 #include <stdatomic.h>
 
 enum {
-    RECORD_SHARE_MAX = 8,    /* a record of more than memory / this is not kept clean in the buffer */
-    BACKOFF_MIN_MS = 100,    /* after a failure of engine or disk */
-    BACKOFF_MAX_MS = 5000,   /* doubled up to this */
-    KEY_WITH_PARTITION = 252 /* longest key of the engine */
+    RECORD_SHARE_MAX = 8,                  /* a record of more than memory / this is not kept clean in the buffer */
+    BACKOFF_MIN_MS = 100,                  /* after a failure of engine or disk */
+    BACKOFF_MAX_MS = 5000,                 /* doubled up to this */
+    KEY_WITH_PARTITION = 2 + STORE_KEY_MAX /* longest key of the engine */
 };
 
 /* Written by the loop alone, read by anyone. */
@@ -49,14 +50,16 @@ struct store {
     struct store_loop *loops;
     unsigned loop_count;
     uint64_t record_clean_max; /* bytes of the largest record that is kept clean */
+    struct tree *tree;         /* NULL: none is kept */
 
-    _Atomic uint64_t dirty_since_ns; /* since when something dirty has waited for a checkpoint, 0: nothing */
-    _Atomic uint64_t space_epoch;    /* grows whenever a waiting update may find what it waits for */
-    _Atomic bool nearly_full;        /* the engine has only its reserve left */
-    _Atomic uint64_t map_share;      /* most dirty bytes for which the map has room before its reserve */
-    _Atomic bool engine_fails;       /* the last batch failed */
-    _Atomic bool log_exhausted;      /* no segment can be had, and no checkpoint would free one */
-    _Atomic bool checkpoint_wanted;  /* start a round whatever the limits say */
+    _Atomic uint64_t dirty_since_ns;            /* since when something dirty has waited for a checkpoint, 0: nothing */
+    _Atomic uint64_t space_epoch;               /* grows whenever a waiting update may find what it waits for */
+    _Atomic bool nearly_full;                   /* the engine has only its reserve left */
+    _Atomic uint64_t map_share;                 /* most dirty bytes for which the map has room before its reserve */
+    _Atomic bool engine_fails;                  /* the last batch failed */
+    _Atomic bool log_exhausted;                 /* no segment can be had, and no checkpoint would free one */
+    _Atomic bool checkpoint_wanted;             /* start a round whatever the limits say */
+    _Atomic uint64_t rounds_begun, rounds_done; /* of checkpoints, for marks */
 
     struct checkpoint checkpoint; /* storage thread */
     struct store_counters counters;
@@ -77,6 +80,9 @@ static inline void counter_add_shared(_Atomic uint64_t *counter, uint64_t n)
 {
     atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
+
+/* What op.hash is for this key. */
+uint32_t store_hash_of_key(const struct store *store, struct bytes key);
 
 /* The engine's form of a key; `at` has room for KEY_WITH_PARTITION bytes. */
 struct bytes store_engine_key(uint8_t *at, uint16_t partition, struct bytes key);
@@ -111,6 +117,21 @@ static inline void store_note_dirty(struct store *store, struct instant now)
         return;
     atomic_store_explicit(&store->dirty_since_ns, now.mono_ns == 0 ? 1 : now.mono_ns, memory_order_relaxed);
     store->ports.wake_storage(store->ports.host);
+}
+
+/* The record of this key has become another one; the bytes may be empty. Under its stripe's lock, before the old one is
+ * released. */
+static inline void store_note_change(struct store *store, const struct place *place, struct bytes before,
+                                     struct bytes after)
+{
+    if (store->tree != NULL && place->key.len != 0)
+        tree_change(store->tree, place->hash, tree_weight_of_record(place->hash, before),
+                    tree_weight_of_record(place->hash, after));
+}
+
+static inline struct bytes bytes_of_record(const struct blob *record)
+{
+    return record == NULL ? bytes_of(NULL, 0) : blob_bytes(record);
 }
 
 #endif

@@ -15,11 +15,12 @@
 #define STORAGE_LOG_RECORD_H
 
 #include "base/bytes.h"
+#include "storage/store.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { LOG_RECORD_HEADER = 24, LOG_KEY_MAX = 250 };
+enum { LOG_RECORD_HEADER = 24, LOG_KEY_MAX = STORE_KEY_MAX };
 
 struct log_record {
     uint64_t sequence;

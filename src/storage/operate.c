@@ -235,10 +235,16 @@ static enum progress reserve(struct store_loop *loop, struct store_op *op, const
     return append_to_log(loop, op, record, status);
 }
 
+static struct bytes current_of(const struct found *found)
+{
+    return bytes_of_record(found->entry != NULL ? found->entry->record : found->fetched);
+}
+
 /* Returns the replaced record. */
 static struct blob *install(struct store *store, const struct store_op *op, const struct place *place,
                             struct found *found, struct blob *record, struct instant now)
 {
+    store_note_change(store, place, current_of(found), bytes_of_record(record));
     bool durable = store_is_durable(store);
     unsigned kept = found->entry == NULL ? 0 : found->entry->flags & (ENTRY_RECENT | ENTRY_FETCHED);
     unsigned flags = (durable ? ENTRY_DIRTY : 0) | (op->keeps_use ? kept : kept & ENTRY_RECENT);
@@ -255,12 +261,6 @@ static struct blob *install(struct store *store, const struct store_op *op, cons
     if (durable)
         store_note_dirty(store, now);
     return old;
-}
-
-static struct bytes current_of(const struct found *found)
-{
-    const struct blob *record = found->entry != NULL ? found->entry->record : found->fetched;
-    return record == NULL ? bytes_of(NULL, 0) : blob_bytes(record);
 }
 
 /* Erasing nothing needs no record in the log. But an erasure that is still only in the buffer may not be synced: who

@@ -263,16 +263,22 @@ static void note_times(struct replay *replay, const struct object *object)
 }
 
 /* What the record becomes together with the one that is there; NULL when that stays. */
-static struct blob *merged(struct replay *replay, const struct object *logged, const struct log_record *record,
-                           struct bytes current)
+static struct blob *merged(struct replay *replay, const struct log_record *record, const struct blob *current)
 {
-    struct object known, both;
-    if (bytes_equal(current, record->record))
+    struct object logged, known, both;
+    arena_reset(&replay->arena);
+    if (record_decode(record->record, &logged, &replay->arena) != RECORD_OK) {
+        store_report_corrupt(replay->store, record->partition, record->key);
         return NULL;
-    bool readable = current.len != 0 && record_decode(current, &known, &replay->arena) == RECORD_OK;
+    }
+    note_times(replay, &logged);
+    struct bytes known_bytes = bytes_of_record(current);
+    if (bytes_equal(known_bytes, record->record))
+        return NULL;
+    bool readable = current != NULL && record_decode(known_bytes, &known, &replay->arena) == RECORD_OK;
     size_t len = record->record.len;
     if (readable) {
-        object_merge(&both, logged, 0, &known, 0, &replay->arena);
+        object_merge(&both, &logged, 0, &known, 0, &replay->arena);
         len = record_size(&both);
     }
     struct blob *result = blob_new(len);
@@ -281,7 +287,7 @@ static struct blob *merged(struct replay *replay, const struct object *logged, c
         record_encode(&both, result->at);
     else
         memcpy(result->at, record->record.at, len);
-    if (readable && bytes_equal(blob_bytes(result), current)) {
+    if (readable && bytes_equal(blob_bytes(result), known_bytes)) {
         blob_release(result);
         return NULL;
     }
@@ -302,9 +308,10 @@ static struct blob *current_of(struct replay *replay, const struct log_record *r
 }
 
 static void install(struct replay *replay, const struct place *place, struct stripe *stripe, struct entry *entry,
-                    struct blob *record)
+                    const struct blob *before, struct blob *record)
 {
     struct buffer *buffer = &replay->store->buffer;
+    store_note_change(replay->store, place, bytes_of_record(before), bytes_of_record(record));
     if (entry == NULL)
         buffer_insert(buffer, stripe, place, record, ENTRY_DIRTY, 0);
     else
@@ -315,30 +322,40 @@ static void install(struct replay *replay, const struct place *place, struct str
 static void replay_record(struct replay *replay, const struct log_record *record)
 {
     struct buffer *buffer = &replay->store->buffer;
-    struct place place = {.hash = hash_of_key(record->key), .partition = record->partition, .key = record->key};
+    struct place place = {
+        .hash = store_hash_of_key(replay->store, record->key), .partition = record->partition, .key = record->key};
     struct stripe *stripe = buffer_stripe(buffer, place.hash);
     struct entry *entry = buffer_find(buffer, stripe, &place);
     replay->sequence_last = record->sequence > replay->sequence_last ? record->sequence : replay->sequence_last;
     replay->found->replayed_records++;
     replay->found->replayed_bytes += log_record_size(record->key.len, record->record.len);
-    if (record->record.len == 0) {
-        install(replay, &place, stripe, entry, NULL);
-        return;
-    }
-    struct object logged;
-    arena_reset(&replay->arena);
-    if (record_decode(record->record, &logged, &replay->arena) != RECORD_OK) {
-        store_report_corrupt(replay->store, record->partition, record->key);
-        return;
-    }
-    note_times(replay, &logged);
-    struct blob *current = current_of(replay, record, entry);
-    if (replay->failed)
-        return;
-    struct blob *result = merged(replay, &logged, record, current == NULL ? bytes_of(NULL, 0) : blob_bytes(current));
+    struct blob *current = current_of(replay, record, entry), *result = NULL;
+    if (!replay->failed && record->record.len == 0)
+        install(replay, &place, stripe, entry, current, NULL);
+    else if (!replay->failed && (result = merged(replay, record, current)) != NULL)
+        install(replay, &place, stripe, entry, current, result);
     blob_release(current);
-    if (result != NULL)
-        install(replay, &place, stripe, entry, result);
+}
+
+/* ---- The tree ---- */
+
+static void weigh(void *context, uint16_t partition, struct bytes key, struct bytes record)
+{
+    struct replay *replay = context;
+    struct place place = {.hash = hash_of_key(key), .partition = partition, .key = key};
+    store_note_change(replay->store, &place, bytes_of(NULL, 0), record);
+}
+
+static void build_tree(struct replay *replay)
+{
+    struct store_cursor cursor = {0};
+    uint64_t errors = atomic_load(&replay->store->counters.io_errors);
+    while (cursor.passes == 0 && !replay->failed) {
+        store_scan(replay->store, &replay->store->loops[0], &cursor, 4096, weigh, replay);
+        if (atomic_load(&replay->store->counters.io_errors) != errors)
+            fail(replay, "The engine could not be read while the hash tree was built; nothing was changed; check the "
+                         "disk of the data directory.");
+    }
 }
 
 /* ---- All of it ---- */
@@ -391,6 +408,8 @@ bool replay_all(struct store *store, struct store_recovery *found)
     replay->found = found;
     arena_init(&replay->arena);
     read_meta(replay);
+    if (!replay->failed && store->tree != NULL)
+        build_tree(replay);
     if (!replay->failed)
         find_segments(replay);
     if (replay->failed) {

@@ -55,6 +55,41 @@ static size_t scan_engine(struct engine_scan *scan, unsigned reader, size_t max)
     return scan->visited;
 }
 
+/* Like visit_engine_record, up to the end of a partition. */
+struct partition_scan {
+    struct engine_scan scan; /* first */
+    uint16_t partition;
+    bool ended;
+};
+
+static bool visit_partition_record(void *context, struct bytes key, struct bytes record)
+{
+    struct partition_scan *scan = context;
+    struct wire_reader reader = wire_reader_of(key);
+    scan->ended = key.len >= 2 && wire_read_u16(&reader) != scan->partition;
+    return !scan->ended && visit_engine_record(&scan->scan, key, record);
+}
+
+bool store_scan_partition(struct store *store, struct store_loop *loop, uint16_t partition, struct store_cursor *cursor,
+                          size_t max, store_visit *visit, void *context)
+{
+    CHECK(max > 0 && store_is_durable(store));
+    struct partition_scan scan = {.scan = {.store = store, .cursor = cursor, .visit = visit, .context = context},
+                                  .partition = partition};
+    struct engine *engine = store->ports.engine;
+    uint8_t after[sizeof cursor->key];
+    size_t met = 0, len = cursor->key_len;
+    memcpy(after, cursor->key, len);
+    if (len == 0)
+        len = (size_t)(wire_write_u16(after, partition) - after); /* records without a key are the node's own */
+    cursor->failed =
+        engine->ops->scan(engine, loop->number, bytes_of(after, len), max, visit_partition_record, &scan, &met)
+        != ENGINE_OK;
+    if (cursor->failed)
+        counter_add_shared(&store->counters.io_errors, 1);
+    return cursor->failed || (!scan.ended && met == max);
+}
+
 /* A record of a volatile store, held while it is visited without the lock. */
 struct held {
     struct blob *record;

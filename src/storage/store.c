@@ -1,6 +1,7 @@
 #include "storage/store.h"
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "base/wire.h"
 #include "storage/inside.h"
 #include "storage/replay.h"
@@ -54,6 +55,7 @@ static struct store *store_new(const struct store_limits *limits, const struct s
     store->loop_count = loops;
     store->record_clean_max = store->limits.memory_bytes / RECORD_SHARE_MAX;
     buffer_init(&store->buffer, store->limits.stripes, ports->locks);
+    store->tree = ports->engine == NULL || limits->no_tree ? NULL : tree_new();
     log_set_init(&store->logs, ports->disk, ports->locks, store->limits.log_segment_bytes, store->limits.log_bytes);
     store->loops = aligned_alloc(_Alignof(struct store_loop), loops * sizeof *store->loops);
     store->loop_logs = calloc(loops, sizeof(struct log *));
@@ -79,6 +81,7 @@ void store_abandon(struct store *store)
     log_set_close(&store->logs);
     checkpoint_close(store);
     buffer_close(&store->buffer);
+    tree_free(store->tree);
     free(store->loop_logs);
     free(store->loops);
     free(store);
@@ -116,10 +119,21 @@ void store_close(struct store *store, hybrid_time newest)
     store_abandon(store);
 }
 
+struct tree *store_tree(struct store *store)
+{
+    return store->tree;
+}
+
 struct store_loop *store_loop_of(struct store *store, unsigned loop)
 {
     CHECK(loop < store->loop_count);
     return &store->loops[loop];
+}
+
+uint32_t store_hash_of_key(const struct store *store, struct bytes key)
+{
+    size_t skipped = store->limits.no_tree && key.len >= STORE_HINT_PREFIX ? STORE_HINT_PREFIX : 0;
+    return hash_of_key(bytes_after(key, skipped));
 }
 
 struct bytes store_engine_key(uint8_t *at, uint16_t partition, struct bytes key)

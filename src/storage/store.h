@@ -26,6 +26,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Longest key of a record: a client's, or a hint's (hints/hints.h). */
+enum { STORE_KEY_MAX = 254, STORE_HINT_PREFIX = 4 };
+
 enum store_kind { STORE_READ, STORE_UPDATE };
 
 enum store_status {
@@ -71,8 +74,8 @@ struct store_op {
     bool is_use;           /* update: counts as a read of the record (get and touch) */
     bool replaces_corrupt; /* update: a record in the engine that fails its checksum counts as none */
     uint16_t partition;
-    uint32_t hash;      /* hash_of_key(key) */
-    struct bytes key;   /* the client's key, 1..250 bytes; empty for a record of the node itself */
+    uint32_t hash;      /* hash_of_key(key), of a hint's client key */
+    struct bytes key;   /* 1 .. STORE_KEY_MAX bytes; empty for a record of the node itself */
     store_apply *apply; /* update */
     uint8_t owner;      /* the submitter's own mark: whose op this is, kept as it is */
     bool unsaved;       /* for apply: a crash now may bring back an older record than `current`, for replay to merge */
@@ -96,6 +99,7 @@ struct store_limits {
     uint64_t batch_bytes;
     uint32_t stripes; /* a power of two */
     bool evict;       /* volatile stores: false answers STORE_FULL instead of evicting (-M) */
+    bool no_tree; /* a store of hints: in no hash tree; hashes leave out the first STORE_HINT_PREFIX bytes of keys */
 };
 
 /* The documented defaults. */
@@ -117,6 +121,7 @@ struct store_ports {
     void *host;
 };
 
+struct tree;
 struct store;      /* shared by all loops */
 struct store_loop; /* one loop's side of it */
 
@@ -161,11 +166,12 @@ void store_sync(struct store *store);
 
 /* Where a scan stands; zero-initialise to begin. */
 struct store_cursor {
-    uint8_t key[2 + 250];
+    uint8_t key[2 + STORE_KEY_MAX];
     uint16_t key_len;
     uint32_t stripe; /* of a volatile store, and the place in it */
     uint64_t position;
     uint64_t passes; /* complete passes so far */
+    bool failed;     /* of store_scan_partition: the engine could not be read; going on later tries again */
 };
 
 /* A record met by a scan (it may be older than the buffered one: check again under update). */
@@ -176,6 +182,24 @@ typedef void store_visit(void *context, uint16_t partition, struct bytes key, st
  * visit a few more than `max`, those that share the last one's hash bucket. `visit` must not call the store. */
 size_t store_scan(struct store *store, struct store_loop *loop, struct store_cursor *cursor, size_t max,
                   store_visit *visit, void *context);
+
+/* The same for one partition alone, of a durable store: visits up to `max` of its records in key order, beginning with
+ * the first key after cursor->key (that is, after the partition and key where the last call ended; zeros begin).
+ * Returns false when the partition's last record has been visited. Like any scan it shows what has been checkpointed:
+ * whoever has to see everything up to now waits for store_is_checkpointed first, and reads each record that it cares
+ * for. If the engine fails it returns true, with cursor->failed and the cursor behind the last record that was visited.
+ */
+bool store_scan_partition(struct store *store, struct store_loop *loop, uint16_t partition, struct store_cursor *cursor,
+                          size_t max, store_visit *visit, void *context);
+
+/* A mark behind everything that has been updated until now, and a checkpoint asked for that passes it soon. Any thread.
+ * store_is_checkpointed: everything before the mark is in the engine, synced. A volatile store's marks never are. */
+uint64_t store_mark(struct store *store);
+bool store_is_checkpointed(struct store *store, uint64_t mark);
+
+/* The hash tree over all records with a key, kept with every update (storage/tree.h). NULL: a volatile store has none,
+ * nor has one that was opened with limits.no_tree. */
+struct tree *store_tree(struct store *store);
 
 /* Named values that belong to the node, kept with the checkpoint (identity, flush time ...). The write is synced when
  * it returns true. Storage thread, or before the threads start. A volatile store forgets them. */

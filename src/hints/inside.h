@@ -1,0 +1,31 @@
+/* What the files of this room share among themselves. */
+#ifndef HINTS_INSIDE_H
+#define HINTS_INSIDE_H
+
+#include "hints/hints.h"
+
+#include <stdatomic.h>
+
+enum { PARTITIONS = 65536, ROWS = 2 * HINT_OWNERS_MAX };
+
+/* Rows are found by the owner's id and never given back: a process meets no more owners than a ring has members. */
+struct owner_row {
+    _Atomic uint64_t name; /* the owner's id + 1, 0: free */
+    _Atomic uint64_t count, since_ms;
+};
+
+struct hints {
+    struct store *store;
+    struct replica *replica;
+    _Atomic uint32_t *partitions;
+    struct owner_row rows[ROWS + 1];
+    _Atomic uint64_t kept, bytes, stored, delivered, refused;
+};
+
+/* One hint more, one less. Any thread. */
+void hints_count_made(struct hints *hints, uint32_t owner, uint16_t partition, uint64_t now_ms);
+void hints_count_gone(struct hints *hints, uint32_t owner, uint16_t partition);
+/* A hint has now `after` bytes, of key and record, and had `before`. */
+void hints_count_bytes(struct hints *hints, size_t before, size_t after);
+
+#endif

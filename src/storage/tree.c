@@ -1,0 +1,55 @@
+#include "storage/tree_inside.h"
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "version/fingerprint.h"
+
+#include <stdlib.h>
+
+struct tree *tree_new(void)
+{
+    struct tree *tree = calloc(1, sizeof *tree);
+    CHECK_MEMORY(tree);
+    tree->leaves = calloc(TREE_LEAVES, sizeof *tree->leaves);
+    CHECK_MEMORY(tree->leaves);
+    return tree;
+}
+
+void tree_free(struct tree *tree)
+{
+    if (tree == NULL)
+        return;
+    free(tree->leaves);
+    free(tree);
+}
+
+uint64_t tree_weight(uint32_t hash, uint64_t fingerprint)
+{
+    return fingerprint == 0 ? 0 : hash_mix(fingerprint ^ hash_mix(hash));
+}
+
+uint64_t tree_weight_of_record(uint32_t hash, struct bytes record)
+{
+    bool ok;
+    uint64_t fingerprint = record_fingerprint(record, &ok);
+    return ok ? tree_weight(hash, fingerprint) : 0;
+}
+
+uint64_t tree_leaf(const struct tree *tree, uint32_t partition_count, uint16_t partition, uint32_t leaf)
+{
+    CHECK(leaf < tree_leaves_of_partition(partition_count) && partition < partition_count);
+    return atomic_load_explicit(&tree->leaves[tree_place(leaf * partition_count + partition)], memory_order_relaxed);
+}
+
+/* Sums would hide two leaves that have changed places; empty leaves are passed over, so nothing at all gives 0. */
+uint64_t tree_root(const struct tree *tree, uint32_t partition_count, uint16_t partition)
+{
+    uint64_t root = 0;
+    uint32_t count = tree_leaves_of_partition(partition_count);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t leaf = tree_leaf(tree, partition_count, partition, i);
+        if (leaf != 0)
+            root = hash_mix(root ^ hash_mix(leaf + i));
+    }
+    return root;
+}
