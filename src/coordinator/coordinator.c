@@ -20,6 +20,7 @@ void coordinator_init(struct coordinator *coordinator, const struct coordinator_
                                         .hints = parts->hints,
                                         .hint_store = parts->hint_store,
                                         .settings = parts->settings,
+                                        .quarantine = parts->quarantine,
                                         .ports = parts->ports,
                                         .writes_held = parts->writes_held};
     if (coordinator->settings.timeout_ms == 0)
@@ -161,21 +162,4 @@ unsigned coordinator_on_stored(struct coordinator *coordinator, struct instant n
         break;
     }
     return coordinator_settle(coordinator, now);
-}
-
-int coordinator_route(struct coordinator *coordinator, struct instant now, const struct request *request,
-                      uint32_t self_index)
-{
-    const struct ring_view *view = coordinator->view;
-    const uint16_t *list = ring_preference_list(view, request->op.partition);
-    if (!has_effects(request) && ring_owner_place(view, request->op.partition, self_index) >= 0)
-        return (int)self_index;
-    for (uint32_t place = 0; place < view->owner_count; place++) {
-        if (list[place] == self_index)
-            return (int)self_index;
-        const struct peer *peer = peers_find(coordinator->peers, view->members[list[place]].id);
-        if (peer != NULL && peer_is_up(peer, now))
-            return list[place];
-    }
-    return -1;
 }

@@ -11,6 +11,7 @@
  * - read-modify-write: READ from n - w other owners first; their objects are merged under the stripe in the update.
  *
  *   coordinator.c  starts requests, ends them
+ *   route.c        who coordinates what
  *   events.c       answers of other nodes and timers, dealt out to the rounds
  *   round.c        what is under way with other owners: ids, deadlines, late replies
  *   quorum.h       counting, apart from effects
@@ -56,6 +57,16 @@ struct coordinator_counters {
     _Atomic uint64_t no_quorum, timeouts, late_answers, stale_epochs;
 };
 
+/* Members whose clocks are off: they store and serve, but coordinate nothing [R2]. Written by one thread, read by any;
+ * zero-initialised nobody is in it. More than it has room for are an outvoted majority, which cannot be. */
+enum { QUARANTINED_MAX = 512 };
+struct quarantine {
+    _Atomic uint32_t count;
+    _Atomic uint32_t ids[QUARANTINED_MAX];
+};
+void quarantine_set(struct quarantine *quarantine, const uint32_t *ids, unsigned count);
+bool quarantine_has(const struct quarantine *quarantine, uint32_t member);
+
 struct coordinator_settings {
     uint32_t timeout_ms;     /* of a request, 1000 */
     bool sloppy;             /* stand-ins take the place of owners that are down (quorum = sloppy) */
@@ -96,7 +107,8 @@ struct coordinator {
     struct store_loop *hint_store; /* this loop's side of the hint database, NULL: there is none */
     struct coordinator_settings settings;
     struct coordinator_ports ports;
-    const struct ring_view *view;    /* in force; its owner sets it before each call, never NULL */
+    const struct ring_view *view;        /* in force; its owner sets it before each call, never NULL */
+    const struct quarantine *quarantine; /* NULL: nobody ever is */
     const _Atomic bool *writes_held; /* no write is accepted while a change of the ring is being decided; may be NULL */
     struct instant now;              /* of the call that is under way */
     struct arena scratch;            /* of the record that is under way */
@@ -117,6 +129,7 @@ struct coordinator_parts {
     struct standing *standing;
     struct hints *hints;
     struct store_loop *hint_store; /* NULL: nothing stands in */
+    const struct quarantine *quarantine;
     const _Atomic bool *writes_held;
     struct coordinator_settings settings;
     struct coordinator_ports ports;
@@ -152,10 +165,13 @@ unsigned coordinator_settle(struct coordinator *coordinator, struct instant now)
  * each loop when it sees a new view. */
 unsigned coordinator_on_view(struct coordinator *coordinator, struct instant now);
 
-/* Who coordinates a request, by the view: the index of a member. A get without effects (has_expiry, has_effects): this
- * node if it is an owner; else, and for everything that writes, the first owner of the preference list that is up (this
- * node counts as up). -1: no owner is up. op.partition has been set. */
-int coordinator_route(struct coordinator *coordinator, struct instant now, const struct request *request,
+/* Who is to coordinate a request, by the view: the index of a member. A get without effects (has_expiry, has_effects):
+ * this node if it is an owner; else, and for everything that writes, the first owner of the preference list that is up
+ * (this node counts as up). No owner is up: with settings.sloppy the first other member of the list that is, and
+ * request->stands_in is set; without one, an owner that is silent but linked. Members in request->tried and quarantined
+ * ones are passed over; a get may be coordinated by a quarantined owner itself if there is nobody else. -1: nobody is
+ * left. op.partition has been set. route.c. */
+int coordinator_route(struct coordinator *coordinator, struct instant now, struct request *request,
                       uint32_t self_index);
 
 /* See node_token. */

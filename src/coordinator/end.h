@@ -34,6 +34,12 @@ static inline bool has_effects(const struct request *request)
     return request->kind != REQUEST_GET || request->has_expiry || request->has_effects;
 }
 
+/* May this node keep writes for owners that are down [4.6]? */
+static inline bool may_stand_in(const struct coordinator *coordinator)
+{
+    return coordinator->settings.sloppy && coordinator->hint_store != NULL;
+}
+
 /* Begins a request, or begins it again under another view. */
 void begin_request(struct coordinator *coordinator, struct request *request);
 

@@ -16,7 +16,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { REQUEST_KEY_MAX = 250 };
+enum {
+    REQUEST_KEY_MAX = 250,
+    REQUEST_TRIED_MAX = 8 /* members that a request may have been tried at in vain */
+};
 
 enum request_kind {
     REQUEST_GET, /* read; with touch, vivify or recache also changes expiry and marks */
@@ -96,10 +99,13 @@ struct request {
      * without. With an attempt above 1 the earlier ones may have been carried out, or may be yet. */
     uint64_t name;     /* its second name, version/object.h */
     uint32_t attempt;  /* from 1 */
-    bool stands_in;    /* this node is no owner: all of them are down for whoever sent it here [4.6] */
+    bool stands_in;    /* who is to coordinate it is no owner: all of them are down for whoever chose him [4.6]. Set by
+                          coordinator_route; of what was forwarded here, by the sender's choice */
     bool is_full_here; /* the coordinator's, for ports.reroute: no space here; nothing was done, another node may have
                           some */
     hybrid_time began; /* what the request writes is later */
+    uint8_t tried_count;
+    uint32_t tried[REQUEST_TRIED_MAX]; /* ids of members that coordinator_route passes over: request_note_tried */
 
     /* What is answered; valid from done until request_finish. */
     enum request_status status;
@@ -134,6 +140,23 @@ struct request {
 static inline struct bytes request_key(const struct request *request)
 {
     return bytes_of(request->key, request->key_len);
+}
+
+/* It has been tried at this member in vain, or cannot be carried out there. With REQUEST_TRIED_MAX of them nobody is
+ * left to be tried. */
+static inline void request_note_tried(struct request *request, uint32_t member)
+{
+    if (request->tried_count < REQUEST_TRIED_MAX)
+        request->tried[request->tried_count++] = member;
+}
+
+static inline bool request_was_tried_at(const struct request *request, uint32_t member)
+{
+    for (unsigned i = 0; i < request->tried_count; i++) {
+        if (request->tried[i] == member)
+            return true;
+    }
+    return request->tried_count == REQUEST_TRIED_MAX;
 }
 
 /* A request without any option for a key of 0 .. REQUEST_KEY_MAX bytes (0 for REQUEST_FLUSH only). Does not touch the

@@ -216,7 +216,7 @@ static void send_on(struct node *node, struct instant now, struct forward *forwa
     end_failed(node, forward, FAILURE_NO_QUORUM);
 }
 
-static int route(struct node *node, struct instant now, const struct request *request)
+static int route(struct node *node, struct instant now, struct request *request)
 {
     return coordinator_route(&node->coordinator, now, request, (uint32_t)node->self_index);
 }
