@@ -1,6 +1,7 @@
 /* ringsim: runs the real node code in simulated worlds. The room simulator does the work; this file knows argv and
  * stdout. */
 #include "simulator/balance.h"
+#include "simulator/judge.h"
 #include "simulator/run.h"
 
 #include <inttypes.h>
@@ -14,6 +15,7 @@ enum { LAST_LINES = 60, EXIT_USAGE = 64 };
 static const char USAGE[] =
     "usage: ringsim [--seed N | --seeds A..B] [--nodes S] [--ops K] [--trace] [--break NAME] [--checks]\n"
     "       ringsim balance [--strategy 1|2|3] [--nodes S] [--n N] [--partitions Q] [--tokens T] [--seeds K]\n"
+    "       ringsim --judge FILE [--checks]\n"
     "       ringsim --help\n"
     "\n"
     "Runs the node code of ringcached in a simulated world: network, disks and clocks are fakes, all chance comes "
@@ -26,6 +28,9 @@ static const char USAGE[] =
     "  --trace       prints every event\n"
     "  --break NAME  makes one thing go wrong that a check must catch: then it is a failure if no run is caught\n"
     "  --checks      says how often each check had something to judge\n"
+    "\n"
+    "ringsim --judge reads what clients of a real ring recorded (JSON, a line for each operation: docs/simulator.md)\n"
+    "and applies the same checks to it. Exit status 1: one does not hold; 64: the file makes no sense.\n"
     "\n"
     "ringsim balance measures how evenly a strategy deals out partitions, and how much moves when a node joins or\n"
     "leaves: the mean of K rings of S nodes with N copies, Q partitions and T tokens of a node.\n";
@@ -260,6 +265,69 @@ static int run_balance(int argc, char **argv)
     return EXIT_SUCCESS;
 }
 
+static void print_failure(void *context, const char *text)
+{
+    (void)context;
+    puts(text);
+}
+
+/* false: a line makes no sense, and standard error says which. */
+static bool read_history(struct judge *judge, FILE *file, const char *path)
+{
+    char error[JUDGE_ERROR_MAX], *line = NULL;
+    size_t room = 0, number = 0;
+    bool good = true;
+    for (ssize_t len; good && (len = getline(&line, &room, file)) >= 0;) {
+        number++;
+        good = judge_line(judge, bytes_of(line, (size_t)len), error);
+    }
+    if (!good)
+        fprintf(stderr, "ringsim: %s, line %zu: %s\n", path, number, error);
+    else if (ferror(file))
+        good = fprintf(stderr, "ringsim: cannot read %s\n", path) < 0;
+    free(line);
+    return good;
+}
+
+static void print_verdict(const struct judge_result *result, bool checks)
+{
+    const struct check *check;
+    printf("%" PRIu64 " keys, %" PRIu64 " operations: ", result->keys, result->operations);
+    if (result->failures == 0)
+        puts("all good");
+    else
+        printf("%" PRIu64 " keys FAIL\n", result->failures);
+    for (unsigned i = 0; checks && (check = judge_check(i)) != NULL; i++)
+        printf("%12" PRIu64 " judged by %s\n", result->judged[i], check->name);
+}
+
+static int run_judge(int argc, char **argv)
+{
+    bool checks = argc == 4 && strcmp(argv[3], "--checks") == 0;
+    if (argc != 3 && !checks) {
+        fprintf(stderr, "ringsim: --judge FILE [--checks]\n\n%s", USAGE);
+        return EXIT_USAGE;
+    }
+    FILE *file = fopen(argv[2], "r");
+    if (file == NULL) {
+        fprintf(stderr, "ringsim: cannot open %s\n", argv[2]);
+        return EXIT_USAGE;
+    }
+    struct judge *judge = judge_new();
+    struct judge_result result = {0};
+    char error[JUDGE_ERROR_MAX];
+    bool good = read_history(judge, file, argv[2]);
+    fclose(file);
+    if (good && !judge_decide(judge, print_failure, NULL, &result, error)) {
+        fprintf(stderr, "ringsim: %s: %s\n", argv[2], error);
+        good = false;
+    }
+    if (good)
+        print_verdict(&result, checks);
+    judge_free(judge);
+    return !good ? EXIT_USAGE : result.failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
     struct arguments arguments = {.first = 1, .last = 1};
@@ -269,5 +337,7 @@ int main(int argc, char **argv)
     }
     if (argc > 1 && strcmp(argv[1], "balance") == 0)
         return run_balance(argc, argv);
+    if (argc > 1 && strcmp(argv[1], "--judge") == 0)
+        return run_judge(argc, argv);
     return read_arguments(&arguments, argc, argv) ? run_all(&arguments) : EXIT_USAGE;
 }

@@ -1,6 +1,9 @@
 /* P2, siblings: an acknowledged write is returned by later reads, or was replaced by a write that knew of it. Judged
  * for every read while things go wrong, and of every replica at the end. */
+#include "base/check.h"
 #include "simulator/world.h"
+
+#include <stdlib.h>
 
 static bool is_judged(const struct world *world, const struct op *op)
 {
@@ -8,37 +11,57 @@ static bool is_judged(const struct world *world, const struct op *op)
     return (kind == KEYS_PLAIN || kind == KEYS_CART || kind == KEYS_EXPIRING) && plan_is_strict(&world->plan, kind);
 }
 
-/* Does the answer know of this version: shows it, or something that replaced it? */
-static bool answer_knows(const struct world *world, const struct op *read, uint32_t wanted)
+/* The versions that may explain an answer: those whose values it shows, and tombstones, which are never shown. */
+struct answer {
+    const struct op *read;
+    uint32_t *list;
+    uint32_t count;
+};
+
+static bool is_shown(const struct op *read, const struct written *written)
 {
-    const struct oracle *oracle = &world->oracle;
-    const struct written *written = &oracle->written[wanted];
-    const struct key_writes *writes = &oracle->keys[read->key];
-    for (uint32_t i = 0; i < writes->count; i++) {
-        const struct written *other = &oracle->written[writes->list[i]];
-        bool covers = other == written || bitset_has(&other->past, written->number);
-        if (other->is_tombstone) { /* what it hides is not shown [R6] */
-            if (covers || (read->kind != OP_GETS && other->time > written->time) || read->outcome == OP_MISS)
-                return true;
-            continue;
-        }
-        for (unsigned shown = 0; shown < read->seen_count; shown++) {
-            bool is_shown = bytes_equal(read->seen[shown].value, other->value);
-            /* One value is answered: the newest. */
-            bool hides = read->kind != OP_GETS && other->time >= written->time;
-            if (is_shown && (covers || hides))
-                return true;
-        }
+    for (unsigned i = 0; i < read->seen_count; i++) {
+        if (bytes_equal(read->seen[i].value, written->value))
+            return true;
     }
     return false;
 }
 
-static void judge(struct world *world, size_t number, const struct op *read, size_t other, const struct op *write)
+static struct answer answer_of(const struct world *world, const struct op *read)
 {
+    const struct key_writes *writes = &world->oracle.keys[read->key];
+    struct answer answer = {.read = read, .list = malloc((writes->count + 1) * sizeof *answer.list)};
+    CHECK_MEMORY(answer.list);
+    for (uint32_t i = 0; i < writes->count; i++) {
+        const struct written *written = &world->oracle.written[writes->list[i]];
+        if (written->is_tombstone || is_shown(read, written))
+            answer.list[answer.count++] = writes->list[i];
+    }
+    return answer;
+}
+
+/* Does the answer know of this version: shows it, or something that replaced it? */
+static bool answer_knows(const struct world *world, const struct answer *answer, uint32_t wanted)
+{
+    const struct oracle *oracle = &world->oracle;
+    for (uint32_t i = 0; i < answer->count; i++) {
+        const struct written *other = &oracle->written[answer->list[i]];
+        if (answer->list[i] == wanted || bitset_has(&other->past, oracle->written[wanted].number))
+            return true;
+        /* One value is answered: the newest; and what a tombstone hides is not shown [R6]. */
+        if (answer->read->kind != OP_GETS && oracle_may_follow(oracle, answer->list[i], wanted))
+            return true;
+    }
+    return false;
+}
+
+static void judge(struct world *world, size_t number, const struct answer *answer, size_t other)
+{
+    const struct op *read = answer->read, *write = history_op(&world->history, other);
     uint32_t at = oracle_first_of_op(&world->oracle, other);
     check_judged(world, &check_acknowledged);
     for (uint32_t i = at; i != ORACLE_NONE; i = world->oracle.written[i].next_of_op) {
-        if (answer_knows(world, read, i))
+        if (answer_knows(world, answer, i))
             return;
     }
     check_fails(world, &check_acknowledged, read->key,
@@ -57,13 +80,15 @@ static void on_end(struct world *world, size_t number)
         return;
     if (read->kind == OP_GETS && !world->plan.buckets[world->keys.list[read->key].kind].multi_value)
         return;
+    struct answer answer = answer_of(world, read);
     for (size_t i = 0; i < world->history.count; i++) {
         const struct op *write = history_op(&world->history, i);
         bool counts = write->key == read->key && op_stores(write) && write->outcome == OP_DONE && !write->noreply
                       && write->ended < read->began;
         if (counts)
-            judge(world, number, read, i, write);
+            judge(world, number, &answer, i);
     }
+    free(answer.list);
 }
 
 static void at_rest(struct world *world)

@@ -10,7 +10,7 @@ static bool is_new_enough(const struct world *world, const struct op *read, uint
         bool is_shown = read->outcome == OP_MISS
                             ? other->is_tombstone
                             : !other->is_tombstone && bytes_equal(read->seen[0].value, other->value);
-        if (is_shown && oracle_compare(&world->oracle, writes->list[i], wanted) >= 0)
+        if (is_shown && (writes->list[i] == wanted || oracle_may_follow(&world->oracle, writes->list[i], wanted)))
             return true;
     }
     return false;

@@ -51,6 +51,7 @@ struct checks {
     char text[CHECK_TEXT_MAX];
     bool faults_began; /* what holds only while nothing fails is not judged any more */
     uint64_t calm_until_ns;
+    uint64_t mended_ns;          /* of a judged history: nothing failed any more */
     uint64_t judged[CHECKS_MAX]; /* how often each was asked something that it had to judge */
     /* What checks keep. */
     struct linear *linear;

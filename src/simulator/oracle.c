@@ -79,6 +79,12 @@ int oracle_compare(const struct oracle *oracle, uint32_t a, uint32_t b)
     return dot_compare(&x->dot, &y->dot);
 }
 
+bool oracle_may_follow(const struct oracle *oracle, uint32_t later, uint32_t earlier)
+{
+    const struct written *x = &oracle->written[later], *y = &oracle->written[earlier];
+    return x->time_max != y->time ? x->time_max > y->time : dot_compare(&x->dot, &y->dot) > 0;
+}
+
 /* Who made the version that has this value already, SIZE_MAX: none has. */
 static size_t maker_of_same(const struct oracle *oracle, int key, struct bytes value)
 {
@@ -134,7 +140,7 @@ static uint64_t digest_of(const struct version *version)
     return hash_fingerprint(version->value, DIGEST_SEED) ^ hash_mix(version->flags + 1);
 }
 
-static uint32_t add_written(struct oracle *oracle, unsigned machine, int key, const struct version *version)
+uint32_t oracle_add_written(struct oracle *oracle, unsigned machine, int key, const struct version *version)
 {
     struct key_writes *writes = &oracle->keys[key];
     if (oracle->count == oracle->room) {
@@ -153,6 +159,7 @@ static uint32_t add_written(struct oracle *oracle, unsigned machine, int key, co
         memcpy(value, version->value.at, version->value.len);
     oracle->written[index] = (struct written){.dot = version->dot,
                                               .time = version->time,
+                                              .time_max = version->time,
                                               .key = key,
                                               .number = writes->count,
                                               .machine = machine,
@@ -225,7 +232,7 @@ static struct copy copy_of_object(struct oracle *oracle, unsigned machine, int k
         const struct version *version = &object->live[i];
         uint32_t index = oracle_find(oracle, &version->dot);
         if (index == ORACLE_NONE)
-            *fresh = index = add_written(oracle, machine, key, version);
+            *fresh = index = oracle_add_written(oracle, machine, key, version);
         else
             checks_on_version(oracle->world, machine, index, version, digest_of(version));
         after.live[i] = (struct living){.written = index,

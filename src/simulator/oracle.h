@@ -25,6 +25,7 @@ struct world;
 struct written {
     struct dot dot;
     hybrid_time time;
+    hybrid_time time_max; /* the same; in a judged history (judge.h) it may lie anywhere between the two */
     int key;
     uint32_t number;
     unsigned machine; /* that made it */
@@ -115,6 +116,10 @@ uint32_t oracle_first_of_op(const struct oracle *oracle, size_t op);
 void oracle_known_of(const struct oracle *oracle, const struct object *object, struct bitset *out);
 /* Does the copy hold this version, or one that replaced it (with last-write-wins: a later one)? */
 bool oracle_holds(const struct oracle *oracle, const struct copy *copy, uint32_t written);
+/* A version that was not known before; by the oracle itself, and by the judge. Returns its index. */
+uint32_t oracle_add_written(struct oracle *oracle, unsigned machine, int key, const struct version *version);
+/* Is `later` the newer version of the two, or may it be, as far as is known? */
+bool oracle_may_follow(const struct oracle *oracle, uint32_t later, uint32_t earlier);
 /* < 0, 0, > 0: the order of versions [R2]. */
 int oracle_compare(const struct oracle *oracle, uint32_t a, uint32_t b);
 
