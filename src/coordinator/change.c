@@ -96,10 +96,9 @@ static enum store_verdict put(struct write *write, const struct version *fresh)
     struct object out;
     /* Before the put, and only over a record that has been checkpointed: until the new one is as well, the engine has
      * the old one, and replay, which merges, would bring back what the new one no longer knows of. */
-    bool is_alone = coordinator->view->member_count == 1; /* else the horizon [R3] is 0: nothing may be forgotten */
-    if (!request->op.unsaved && is_alone)
-        object_prune(&write->object, coordinator->replica->pairs_kept,
-                     replica_horizon(coordinator->replica, &write->present));
+    if (!request->op.unsaved)
+        object_prune(&write->object, replica_pairs_kept(coordinator->replica),
+                     replica_horizon(coordinator->replica, &write->present, request->op.partition));
     put_version(write, fresh, &out);
     if (request->bucket->reconcile == RECONCILE_LWW)
         object_keep_newest(&out);

@@ -329,13 +329,15 @@ void round_note_silence(struct round *round)
 
 bool round_merge_fetched(const struct round *round, struct object *object, struct arena *arena)
 {
-    struct blob *fetched[RING_COPIES_MAX];
+    struct replica_copy fetched[RING_COPIES_MAX];
     unsigned count = 0;
     for (unsigned place = 0; place < round->owner_count; place++) {
         if (round->owners[place].record != NULL)
-            fetched[count++] = round->owners[place].record;
+            fetched[count++] = (struct replica_copy){.record = round->owners[place].record};
     }
-    bool good = replica_merge_records(object, fetched, count, round->bucket->reconcile == RECONCILE_LWW, arena);
+    hybrid_time horizon = 0;
+    bool is_lww = round->bucket->reconcile == RECONCILE_LWW;
+    bool good = replica_merge_copies(object, &horizon, fetched, count, is_lww, arena);
     replica_observe_object(round->coordinator->replica, object, round->coordinator->now);
     return good;
 }

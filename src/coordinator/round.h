@@ -129,7 +129,7 @@ void round_set_timer(struct round *round);
 void round_note_silence(struct round *round);
 
 /* Merges everything that READs have brought into `object`, whose arrays are in the arena. false: as
- * replica_merge_records. */
+ * replica_merge_copies. */
 bool round_merge_fetched(const struct round *round, struct object *object, struct arena *arena);
 
 /* Has another owner answered a READ with something else than what has this fingerprint? */

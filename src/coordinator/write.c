@@ -207,8 +207,10 @@ static bool take_in(struct write *write, struct bytes current)
     if (write->round == NULL)
         return true;
     uint64_t before = object_fingerprint(&write->object);
+    const struct context held = write->object.context;
     if (!round_merge_fetched(write->round, &write->object, arena))
         return false;
+    replica_note_returned(write->coordinator->replica, &held, &write->object.context);
     uint64_t fingerprint = object_fingerprint(&write->object);
     write->is_unspread = fingerprint != before || round_has_other_answer(write->round, fingerprint);
     return true;

@@ -67,7 +67,7 @@ struct node_shared *node_shared_new(const struct node_settings *settings, struct
     shared->tokens = token_table_new(settings->tokens_max, locks);
     replica_init(&shared->replica, view->members[0].id, settings->incarnation, newest);
     shared->replica.grace_ms = settings->grace_ms;
-    shared->replica.pairs_kept = REPLICA_PAIRS_KEPT_ALONE; /* larger rings: the horizon is 0, nothing is pruned */
+    shared->replica.standing = shared->standing;
     shared->replica.value_max = settings->value_max;
     shared->replica.object_max = settings->object_max;
     shared->hints = hints_new(settings->hint_store, &shared->replica);
@@ -134,7 +134,12 @@ bool node_publish_view(struct node_shared *shared, struct ring_view *view)
         ring_view_free(view);
         return false;
     }
+    bool is_alone = view->member_count == 1;
+    if (!is_alone) /* before a loop acts by this view */
+        replica_set_alone(&shared->replica, false);
     const struct ring_view *old = atomic_exchange(&shared->view, view);
+    if (is_alone)
+        replica_set_alone(&shared->replica, true);
     atomic_store(&shared->epoch, view->epoch);
     atomic_store(&shared->partition_count, view->partition_count);
     CHECK(shared->retired_count <= 2 * shared->slot_count);

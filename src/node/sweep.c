@@ -60,13 +60,13 @@ void sweep_on_stored(struct sweep *sweep, struct store_op *op)
 /* What of a record is dead for good. */
 enum remains { REMAINS_ALIVE, REMAINS_SHRINKS, REMAINS_NOTHING };
 
-static enum remains judge(struct sweep *sweep, struct bytes record, struct object *object)
+static enum remains judge(struct sweep *sweep, uint16_t partition, struct bytes record, struct object *object)
 {
-    if (!sweep->node->is_alone) /* not any more: an update that waited for space is judged under the newer view */
-        return REMAINS_ALIVE;
     struct replica *replica = &sweep->node->shared->replica;
     struct replica_present present = replica_present_at(replica, sweep->now);
-    hybrid_time horizon = replica_horizon(replica, &present);
+    hybrid_time horizon = replica_horizon(replica, &present, partition);
+    if (horizon == 0) /* others may still lack what is dead here: nothing is freed without their horizon [R3] */
+        return REMAINS_ALIVE;
     arena_reset(&sweep->scratch);
     if (record_decode(record, object, &sweep->scratch) != RECORD_OK)
         return REMAINS_ALIVE; /* a corrupt record is not absence: it stays for whoever repairs it */
@@ -79,7 +79,8 @@ static void visit(void *context, uint16_t partition, struct bytes key, struct by
 {
     struct sweep *sweep = context;
     struct object object;
-    if (key.len == 0 || judge(sweep, record, &object) == REMAINS_ALIVE) /* no key: a record of the node itself */
+    if (key.len == 0
+        || judge(sweep, partition, record, &object) == REMAINS_ALIVE) /* no key: a record of the node itself */
         return;
     CHECK(key.len <= REQUEST_KEY_MAX);
     if (sweep->found == NODE_SWEEP_MAX) /* a store may visit some more than it was asked for: in the next pass, then */
@@ -101,7 +102,7 @@ static enum store_verdict apply(struct store_op *op, struct bytes current, struc
     struct object object;
     if (current.len == 0)
         return STORE_KEEP;
-    switch (judge(sweep, current, &object)) {
+    switch (judge(sweep, op->partition, current, &object)) {
     case REMAINS_NOTHING:
         return STORE_ERASE;
     case REMAINS_SHRINKS: {
@@ -123,9 +124,7 @@ struct node_sweep_result node_sweep(struct node *node, struct instant now, unsig
     struct node_sweep_result result = {0};
     (void)node_settle(node, now);
     sweep->now = now;
-    if (!node->is_alone) { /* others may still lack what is dead here: nothing is freed without their horizon [R3] */
-        result.pass_ended = true;
-    } else if (sweep->in_flight == 0) { /* else updates of the last slice still wait for space */
+    if (sweep->in_flight == 0) { /* else updates of the last slice still wait for space */
         uint64_t passes = sweep->cursor.passes;
         sweep->found = 0;
         records = records < NODE_SWEEP_MAX ? records : NODE_SWEEP_MAX;

@@ -19,6 +19,8 @@
 
 enum replica_merge_outcome {
     MERGE_DONE,      /* what was sent is here at op.durability, or something that has overwritten it */
+    MERGE_DEAD,      /* nothing of what was sent lives on, and not all of it was overwritten: it is at or before the
+                        horizon of this copy and was not here [R3]. The sender may drop it */
     MERGE_NO_MEMORY, /* or more versions or pairs than a record takes; nothing was changed; op.status is STORE_UNCHANGED
                       */
     MERGE_CORRUPT    /* one of the two objects cannot be decoded; nothing was changed; op.status is STORE_UNCHANGED */
@@ -31,6 +33,8 @@ struct replica_merge {
     struct instant now;
     struct blob *incoming; /* the caller's, until the op has come back; may become the stored record itself */
     bool keeps_newest;     /* a last-write-wins bucket */
+    hybrid_time horizon;   /* of the sender's copy [R3], loaded before it read what it sent; 0 as set by init: none */
+    bool is_hint;          /* kept for an owner: the record here has no horizon of its own */
 
     /* Results, valid when the op has come back. */
     enum replica_merge_outcome outcome;
@@ -42,11 +46,18 @@ struct replica_merge {
 void replica_merge_init(struct replica_merge *merge, struct replica *replica, struct arena *scratch, struct instant now,
                         struct blob *incoming, bool keeps_newest);
 
-/* Merges records of one key into `object` (zeros: none yet), whose arrays are in the arena; with keeps_newest only the
- * newest version stays. What comes out points into records and arena. false: one of them cannot be decoded, or all
- * together are more than a record takes. */
+/* One replica's answer: its record, NULL when it has none, and the horizon of its copy (0 for a hint). */
+struct replica_copy {
+    struct blob *record;
+    hybrid_time horizon;
+};
+
+/* Merges copies of one key into `object` (zeros: none yet), whose arrays are in the arena and whose horizon is
+ * *horizon; with keeps_newest only the newest version stays. What comes out points into records and arena; *horizon
+ * becomes the largest of all. A copy without a record counts too: what is not there and at or before its horizon is
+ * dead. false: a record cannot be decoded, or all together are more than a record takes. */
 struct object;
-bool replica_merge_records(struct object *object, struct blob *const *records, unsigned count, bool keeps_newest,
-                           struct arena *arena);
+bool replica_merge_copies(struct object *object, hybrid_time *horizon, const struct replica_copy *copies,
+                          unsigned count, bool keeps_newest, struct arena *arena);
 
 #endif

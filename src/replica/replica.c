@@ -1,10 +1,22 @@
 #include "replica/replica.h"
 
+#include "replica/standing.h"
+
 void replica_init(struct replica *replica, uint32_t node, uint64_t incarnation, hybrid_time newest)
 {
-    *replica = (struct replica){.node = node, .incarnation = incarnation, .pairs_kept = REPLICA_PAIRS_KEPT};
+    *replica = (struct replica){.node = node, .incarnation = incarnation, .is_alone = true};
     atomic_flag_clear(&replica->flush_guard);
     hybrid_init(&replica->clock, newest);
+}
+
+void replica_set_alone(struct replica *replica, bool is_alone)
+{
+    atomic_store(&replica->is_alone, is_alone);
+}
+
+bool replica_is_alone(const struct replica *replica)
+{
+    return atomic_load_explicit(&replica->is_alone, memory_order_acquire);
 }
 
 struct replica_present replica_present_at(struct replica *replica, struct instant now)
@@ -36,15 +48,23 @@ const struct version *replica_shown(const struct object *object, const struct re
     return newest != NULL && replica_sight_of(newest, present) == SIGHT_VISIBLE ? newest : NULL;
 }
 
-hybrid_time replica_horizon(const struct replica *replica, const struct replica_present *present)
+hybrid_time replica_horizon(const struct replica *replica, const struct replica_present *present, uint16_t partition)
 {
+    if (!replica_is_alone(replica))
+        return replica->standing == NULL ? 0 : standing_horizon(replica->standing, partition);
     return present->now_ms <= replica->grace_ms ? 0 : hybrid_of_ms(present->now_ms - replica->grace_ms);
 }
 
-/* Since when nobody has been shown this version, as far as that counts for the horizon. */
+uint32_t replica_pairs_kept(const struct replica *replica)
+{
+    return replica_is_alone(replica) ? REPLICA_PAIRS_KEPT_ALONE : REPLICA_PAIRS_KEPT;
+}
+
+/* Has nobody been shown this version since the horizon, as everyone knows who has a copy? Its expiry counts only if it
+ * was set by then: another replica may know of a later one that lets it live on. */
 static bool is_dead_since(const struct version *version, const struct replica_present *present, hybrid_time horizon)
 {
-    if (version->time > horizon)
+    if (version->time > horizon || version->expiry_stamp > horizon)
         return false;
     switch (replica_sight_of(version, present)) {
     case SIGHT_VISIBLE:
@@ -65,6 +85,10 @@ bool replica_is_freeable(const struct object *object, const struct replica_prese
     for (uint32_t i = 0; i < object->live_count; i++) {
         if (!is_dead_since(&object->live[i], present, horizon))
             return false;
+    }
+    for (uint32_t i = 0; i < object->context.count; i++) {
+        if (object->context.pairs[i].time > horizon)
+            return false; /* covers what could still come back */
     }
     return true;
 }
@@ -131,6 +155,13 @@ void replica_observe_object(struct replica *replica, const struct object *object
 void replica_forget_births(struct replica *replica)
 {
     raise(&replica->birth_floor, atomic_load_explicit(&replica->births, memory_order_relaxed));
+}
+
+void replica_note_returned(struct replica *replica, const struct context *held, const struct context *incoming)
+{
+    const struct pair *last = context_last_birth(incoming, replica->node, replica->incarnation);
+    if (last != NULL && context_counter(held, &last->actor) < last->counter)
+        raise(&replica->birth_floor, last->actor.birth);
 }
 
 struct version replica_fresh_version(struct replica *replica, const struct object *object, struct instant now)

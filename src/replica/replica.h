@@ -17,6 +17,8 @@ enum {
     REPLICA_PAIRS_KEPT_ALONE = 1 /* in a ring of one, where only earlier incarnations of this node could need them */
 };
 
+struct standing;
+
 /* Shared by all loops of a process. */
 struct replica {
     uint32_t node;
@@ -29,12 +31,18 @@ struct replica {
     hybrid_time flush_issued;          /* when that was commanded; under flush_guard */
     atomic_flag flush_guard;           /* taken for a few instructions, by a flush_all only */
     uint64_t grace_ms;                 /* how long the dead are kept; 0 where nobody can bring them back */
-    uint32_t pairs_kept;               /* one of the above */
+    _Atomic bool is_alone;             /* the ring has no other member: replica_set_alone */
+    struct standing *standing;         /* of the copies here, the node's; NULL: no horizon but that of a ring of one */
     uint64_t value_max, object_max;    /* bytes of one value, of a whole record */
 };
 
-/* `newest`: the highest hybrid time known from the data directory. */
+/* `newest`: the highest hybrid time known from the data directory. The replica is alone until it is told otherwise. */
 void replica_init(struct replica *replica, uint32_t node, uint64_t incarnation, hybrid_time newest);
+
+/* With every change of the ring: before anything is done by the view in which others have joined, and after the last
+ * use of one in which they were there. Any one thread. */
+void replica_set_alone(struct replica *replica, bool is_alone);
+bool replica_is_alone(const struct replica *replica);
 
 /* What judging a version needs to know of the present. */
 struct replica_present {
@@ -59,11 +67,16 @@ enum replica_sight replica_sight_of(const struct version *version, const struct 
 /* The newest version when it is visible, else NULL: a newer tombstone hides what is beside it [R6]. */
 const struct version *replica_shown(const struct object *object, const struct replica_present *present);
 
-/* The horizon of a ring of one: all members are up and no hint is under way, so it is the present less the grace [R3].
- */
-hybrid_time replica_horizon(const struct replica *replica, const struct replica_present *present);
+/* The horizon in force of this node's copy of a partition [R3]. In a ring of one all members are up and no hint is
+ * under way, so it is the present less the grace; else standing_horizon. Any thread. Whoever sends it with an object,
+ * or merges with it, loads it before the object is read (under the key's stripe, which keeps others from writing, order
+ * does not matter): it says that what had been written by then is here, and the object must not be older than that. */
+hybrid_time replica_horizon(const struct replica *replica, const struct replica_present *present, uint16_t partition);
+/* Up to how many pairs of a context nothing is pruned: one of the numbers above. */
+uint32_t replica_pairs_kept(const struct replica *replica);
 
-/* Nothing but invisible versions at or before the horizon: the object may be freed without a message [R3]. */
+/* Nothing but invisible versions, and nothing in the context, after the horizon: the object may be freed without a
+ * message [R3]. */
 bool replica_is_freeable(const struct object *object, const struct replica_present *present, hybrid_time horizon);
 
 /* Turns versions that expired (or were flushed) at or before the horizon into tombstones under their dots [R5].
@@ -80,6 +93,11 @@ void replica_forget_births(struct replica *replica);
 
 /* The registers as they are: whoever learns of them takes them over with replica_flush. Any thread. */
 void replica_flush_registers(struct replica *replica, hybrid_time *flushed, hybrid_time *pending, hybrid_time *issued);
+
+/* A context from elsewhere is about to be joined to `held`, that of the record here. A pair of this incarnation that
+ * comes back with it, after the record here was freed or has dropped the pair, may have an older counter than was given
+ * out: no birth up to its own is gone on with [R1]. Before the next dot is drawn for the record; any thread. */
+void replica_note_returned(struct replica *replica, const struct context *held, const struct context *incoming);
 
 /* A version that a put of this node would add to `object` now: dot [R1], time above everything there [R2] and the
  * expiry stamp are set, the rest is zero. */

@@ -23,7 +23,8 @@ struct standing {
     _Atomic uint64_t marks;            /* given out */
     _Atomic uint64_t doubtful, behind; /* of the whole copy */
     _Atomic bool is_unconfirmed;
-    _Atomic uint64_t changes; /* of what is kept */
+    _Atomic hybrid_time newest; /* horizon of all */
+    _Atomic uint64_t changes;   /* of what is kept */
     uint64_t encoded_changes, encoded_rows;
     _Atomic uint64_t kept_changes;
     struct row rows[PARTITIONS];
@@ -61,6 +62,11 @@ static void note_change(struct standing *standing)
 hybrid_time standing_horizon(const struct standing *standing, uint16_t partition)
 {
     return atomic_load_explicit(&standing->rows[partition].horizon, memory_order_acquire);
+}
+
+hybrid_time standing_newest_horizon(const struct standing *standing)
+{
+    return atomic_load(&standing->newest);
 }
 
 static uint64_t doubtful_mark(const struct standing *standing, const struct row *row)
@@ -145,6 +151,7 @@ void standing_raise_horizon(struct standing *standing, uint16_t partition, hybri
     if (horizon <= atomic_load(&standing->rows[partition].wanted))
         return;
     raise(&standing->rows[partition].wanted, horizon);
+    raise(&standing->newest, horizon);
     note_change(standing);
 }
 
@@ -189,6 +196,7 @@ static void take_row(struct standing *standing, uint16_t partition, uint64_t kep
     if (horizon != 0) {
         raise(&row->wanted, horizon);
         raise(&row->horizon, horizon);
+        raise(&standing->newest, horizon);
     }
     if ((kept & ROW_IS_DOUBTFUL) != 0)
         raise(&row->doubtful, atomic_fetch_add(&standing->marks, 1) + 1);

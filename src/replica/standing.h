@@ -26,6 +26,10 @@ struct standing;
 struct standing *standing_new(void);
 void standing_free(struct standing *standing);
 
+/* The highest horizon of any partition, in force or not. What is written must be later than it, so at the start the
+ * clock observes it, whatever the wall clock says. */
+hybrid_time standing_newest_horizon(const struct standing *standing);
+
 /* Reads; any thread, a load each. */
 hybrid_time standing_horizon(const struct standing *standing, uint16_t partition);
 bool standing_is_doubtful(const struct standing *standing, uint16_t partition);

@@ -27,9 +27,27 @@ uint64_t context_counter(const struct context *context, const struct actor *acto
     return pair == NULL ? 0 : pair->counter;
 }
 
+const struct pair *context_last_birth(const struct context *context, uint32_t node, uint64_t incarnation)
+{
+    struct actor actor = {.node = node, .incarnation = incarnation, .birth = UINT64_MAX};
+    uint32_t at = context_lower_bound(context, &actor);
+    const struct pair *pair = at == 0 ? NULL : &context->pairs[at - 1];
+    return pair != NULL && pair->actor.node == node && pair->actor.incarnation == incarnation ? pair : NULL;
+}
+
 bool context_covers(const struct context *context, const struct dot *dot)
 {
     return dot->counter <= context_counter(context, &dot->actor);
+}
+
+bool context_covers_version(const struct context *context, const struct version *version)
+{
+    if (context_covers(context, &version->dot))
+        return true;
+    if (version->request == 0)
+        return false;
+    struct actor name = request_actor(version->request);
+    return version->attempt <= context_counter(context, &name);
 }
 
 bool context_contains(const struct context *large, const struct context *small)

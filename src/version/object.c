@@ -17,19 +17,15 @@ struct dot object_next_dot(const struct object *object, uint32_t node, uint64_t 
 struct dot object_next_dot_above(const struct object *object, uint64_t birth_floor, uint32_t node, uint64_t incarnation,
                                  uint64_t birth_if_new, bool *birth_used)
 {
-    const struct context *context = &object->context;
-    struct actor actor = {.node = node, .incarnation = incarnation, .birth = UINT64_MAX};
     CHECK(incarnation != 0 && birth_if_new > birth_floor && birth_if_new != UINT64_MAX);
 
     /* With several births of this incarnation the last one goes on: it is the one that was drawn when an
      * earlier one had become doubtful. */
-    uint32_t at = context_lower_bound(context, &actor);
-    const struct pair *pair = at == 0 ? NULL : &context->pairs[at - 1];
-    *birth_used = pair == NULL || pair->actor.node != node || pair->actor.incarnation != incarnation
-                  || pair->actor.birth <= birth_floor || pair->counter == UINT64_MAX;
+    const struct pair *pair = context_last_birth(&object->context, node, incarnation);
+    *birth_used = pair == NULL || pair->actor.birth <= birth_floor || pair->counter == UINT64_MAX;
     if (!*birth_used)
         return (struct dot){.actor = pair->actor, .counter = pair->counter + 1};
-    actor.birth = birth_if_new;
+    struct actor actor = {.node = node, .incarnation = incarnation, .birth = birth_if_new};
     return (struct dot){.actor = actor, .counter = 1};
 }
 

@@ -85,6 +85,8 @@ bool context_covers_version(const struct context *context, const struct version 
 bool context_contains(const struct context *large, const struct context *small);
 /* The counter of `actor`'s pair, 0 without one. */
 uint64_t context_counter(const struct context *context, const struct actor *actor);
+/* The pair of this node's last birth in this incarnation, NULL without one. */
+const struct pair *context_last_birth(const struct context *context, uint32_t node, uint64_t incarnation);
 /* The union, pair by pair the higher counter (its time goes along; equal counters: the later time). */
 void context_join(struct context *out, const struct context *a, const struct context *b, struct arena *arena);
 

@@ -1,8 +1,11 @@
 /* What a version is worth at a given moment: shown or not, kept or freed. */
 #include "replica/replica.h"
+#include "replica/standing.h"
 
 #include "base/prng.h"
 #include "base/seeded.h"
+
+#include <stdlib.h>
 
 enum { NOW = 1000000 }; /* ms */
 
@@ -128,19 +131,45 @@ static void the_newest_version_decides_whether_a_key_is_shown(void **state)
     assert_null(replica_shown(&none, &present));
 }
 
-static void the_horizon_is_the_present_less_the_grace(void **state)
+static void alone_the_horizon_is_the_present_less_the_grace(void **state)
 {
     (void)state;
     static struct replica replica;
     replica_init(&replica, 1, 7, 0);
     struct replica_present present = {.now_ms = NOW};
-    assert_true(replica_horizon(&replica, &present) == hybrid_of_ms(NOW));
+    assert_true(replica_horizon(&replica, &present, 5) == hybrid_of_ms(NOW));
     replica.grace_ms = 300;
-    assert_true(replica_horizon(&replica, &present) == hybrid_of_ms(NOW - 300));
+    assert_true(replica_horizon(&replica, &present, 5) == hybrid_of_ms(NOW - 300));
     replica.grace_ms = NOW; /* nothing can be that old yet */
-    assert_true(replica_horizon(&replica, &present) == 0);
+    assert_true(replica_horizon(&replica, &present, 5) == 0);
     replica.grace_ms = UINT64_MAX;
-    assert_true(replica_horizon(&replica, &present) == 0);
+    assert_true(replica_horizon(&replica, &present, 5) == 0);
+    assert_int_equal(replica_pairs_kept(&replica), 1);
+}
+
+static void in_a_larger_ring_the_horizon_is_what_has_been_agreed_for_the_partition(void **state)
+{
+    (void)state;
+    static struct replica replica;
+    struct standing *standing = standing_new();
+    uint8_t *kept = malloc(standing_size(8));
+    assert_non_null(kept);
+    replica_init(&replica, 1, 7, 0);
+    struct replica_present present = {.now_ms = NOW};
+    replica_set_alone(&replica, false);
+    assert_true(replica_horizon(&replica, &present, 5) == 0);
+    replica.standing = standing;
+    standing_raise_horizon(standing, 5, 77);
+    assert_true(replica_horizon(&replica, &present, 5) == 0); /* not yet durable */
+    standing_encode(standing, 8, kept);
+    standing_kept(standing);
+    assert_true(replica_horizon(&replica, &present, 5) == 77);
+    assert_true(replica_horizon(&replica, &present, 6) == 0);
+    assert_int_equal(replica_pairs_kept(&replica), 10);
+    replica_set_alone(&replica, true);
+    assert_true(replica_horizon(&replica, &present, 5) == hybrid_of_ms(NOW));
+    free(kept);
+    standing_free(standing);
 }
 
 static bool is_freeable(struct version version, struct replica_present present, uint64_t horizon_ms)
@@ -161,6 +190,35 @@ static void the_dead_are_freed_at_the_horizon_and_not_before(void **state)
     assert_true(is_freeable(expiring(500, 1), present, 500));
     assert_false(is_freeable(value_written_at(1), present, NOW));
     assert_false(is_freeable(expiring(1, NOW + 1), present, NOW));
+}
+
+/* touch to the past, as memcached allows: who has not heard of it shows the value, and may extend its life. */
+static void an_expiry_set_lately_frees_nothing_yet(void **state)
+{
+    (void)state;
+    struct replica_present present = {.now_ms = NOW};
+    struct version touched = expiring(500, 1);
+    touched.expiry_stamp = hybrid_of_ms(800);
+    assert_false(is_freeable(touched, present, 799));
+    assert_true(is_freeable(touched, present, 800));
+    struct object object = object_of(&touched, 1);
+    assert_false(replica_drop_expired_bytes(&object, &present, hybrid_of_ms(799)));
+    assert_true(replica_drop_expired_bytes(&object, &present, hybrid_of_ms(800)));
+}
+
+/* The tombstone is old enough, but the context still covers a write that somebody may bring. */
+static void a_context_is_kept_as_long_as_it_is_needed(void **state)
+{
+    (void)state;
+    struct replica_present present = {.now_ms = NOW};
+    struct version dead = deleted_at(500);
+    struct pair pairs[] = {{{1, 1, 1}, 1, hybrid_of_ms(500)}, {{2, 1, 1}, 1, hybrid_of_ms(600)}};
+    struct object object = {.context = {pairs, 2}, .live = &dead, .live_count = 1};
+    assert_false(replica_is_freeable(&object, &present, hybrid_of_ms(599)));
+    assert_true(replica_is_freeable(&object, &present, hybrid_of_ms(600)));
+    object.live_count = 0;
+    assert_false(replica_is_freeable(&object, &present, hybrid_of_ms(599)));
+    assert_true(replica_is_freeable(&object, &present, hybrid_of_ms(600)));
 }
 
 static void the_flushed_are_freed_when_their_flush_is_at_the_horizon(void **state)
@@ -269,8 +327,11 @@ int main(void)
         cmocka_unit_test(an_older_pending_flush_does_not_take_a_newer_one_back),
         cmocka_unit_test(the_flush_register_never_goes_back_but_the_pending_one_is_replaced),
         cmocka_unit_test(the_newest_version_decides_whether_a_key_is_shown),
-        cmocka_unit_test(the_horizon_is_the_present_less_the_grace),
+        cmocka_unit_test(alone_the_horizon_is_the_present_less_the_grace),
+        cmocka_unit_test(in_a_larger_ring_the_horizon_is_what_has_been_agreed_for_the_partition),
         cmocka_unit_test(the_dead_are_freed_at_the_horizon_and_not_before),
+        cmocka_unit_test(an_expiry_set_lately_frees_nothing_yet),
+        cmocka_unit_test(a_context_is_kept_as_long_as_it_is_needed),
         cmocka_unit_test(the_flushed_are_freed_when_their_flush_is_at_the_horizon),
         cmocka_unit_test(a_key_is_freed_only_with_all_its_versions),
         cmocka_unit_test(bytes_are_dropped_but_the_dot_stays),

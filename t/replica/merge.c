@@ -241,6 +241,7 @@ static void the_clock_follows_what_comes_but_not_an_absurd_time(void **state)
     struct replica_merge merge;
     struct pair pair;
     replica_init(&replica, 1, 7, 0);
+    replica_set_alone(&replica, false);
     uint64_t present_ms = hybrid_now_ms(&replica.clock, now);
     struct version near = value_at(2, hybrid_of_ms(present_ms + REPLICA_AHEAD_MS_MAX - 10));
     struct object object = object_of(&near, &pair);
@@ -310,6 +311,7 @@ static int set_up(void **state)
     arena_init(&scratch);
     arena_init(&other);
     replica_init(&replica, 1, 7, 0);
+    replica_set_alone(&replica, false);
     return 0;
 }
 
@@ -352,9 +354,11 @@ static void more_siblings_than_a_record_takes_change_nothing(void **state)
     assert_ptr_equal(after, both[0]);
     blob_release(after);
     arena_reset(&other);
-    assert_false(replica_merge_records(&all, both, 2, false, &other));
+    hybrid_time horizon = 0;
+    const struct replica_copy copies[] = {{.record = both[0]}, {.record = both[1]}};
+    assert_false(replica_merge_copies(&all, &horizon, copies, 2, false, &other));
     all = (struct object){0};
-    assert_true(replica_merge_records(&all, both, 2, true, &other)); /* the newest alone does fit */
+    assert_true(replica_merge_copies(&all, &horizon, copies, 2, true, &other)); /* the newest alone does fit */
     blob_release(both[0]);
     blob_release(both[1]);
 }

@@ -98,6 +98,7 @@ static void a_horizon_is_in_force_when_it_has_been_kept(void **state)
     standing_raise_horizon(standing, 2, 100);
     assert_true(standing_wants_keeping(standing));
     assert_true(standing_horizon(standing, 2) == 0);
+    assert_true(standing_newest_horizon(standing) == 100);
     standing_encode(standing, ROWS, at);
     assert_true(standing_horizon(standing, 2) == 0);
     standing_raise_horizon(standing, 2, 200); /* after the bytes that are being written */
@@ -152,6 +153,7 @@ static void a_restart_takes_over_horizons_and_doubts(void **state)
     assert_true(standing_horizon(after, 3) == HYBRID_TIME_MAX && standing_is_doubtful(after, 3));
     assert_false(standing_is_doubtful(after, 4));
     assert_false(standing_wants_keeping(after));
+    assert_true(standing_newest_horizon(after) == HYBRID_TIME_MAX);
     standing_raise_horizon(after, 2, 99);
     keep(after, at);
     assert_true(standing_horizon(after, 2) == 100);
