@@ -178,6 +178,7 @@ void hint_write_init(struct hint_write *write, struct hints *hints, struct arena
 {
     *write = (struct hint_write){.hints = hints};
     replica_merge_init(&write->merge, hints->replica, scratch, now, incoming, keeps_newest);
+    write->merge.is_hint = true;
     write->merge_apply = write->merge.op.apply;
     write->merge.op.apply = apply;
     write->merge.op.key = hint_key(write->key, owner, key);
