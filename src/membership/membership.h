@@ -119,6 +119,10 @@ struct membership_row {
 };
 unsigned membership_rows(const struct membership *membership, struct instant now, struct membership_row *rows,
                          unsigned max);
+/* The ring's buckets, as far as this node knows them; its own settings' while it is in no ring. Valid until the next
+ * call.
+ */
+const struct bucket_table *membership_buckets(const struct membership *membership);
 /* NULL before there is one. */
 const struct ring_view *membership_view(const struct membership *membership);
 /* Why this node does not serve yet, for people; "" when it does. */

@@ -67,6 +67,11 @@ const struct ring_view *membership_view(const struct membership *membership)
     return view_of(membership);
 }
 
+const struct bucket_table *membership_buckets(const struct membership *membership)
+{
+    return &membership->state.shared.buckets;
+}
+
 const char *membership_waits_for(const struct membership *membership)
 {
     return membership->waits_for;

@@ -313,6 +313,16 @@ const char *cluster_waits_for(struct cluster *cluster)
     return cluster->waits_for;
 }
 
+bool cluster_has_buffered(const struct cluster *cluster)
+{
+    const struct bucket_table *buckets = membership_buckets(cluster->membership);
+    for (uint32_t i = 0; i < buckets->count; i++) {
+        if (buckets->buckets[i].durability == DURABILITY_BUFFERED)
+            return true;
+    }
+    return false;
+}
+
 void cluster_set_buckets(struct cluster *cluster, const struct bucket_table *buckets)
 {
     membership_set_buckets(cluster->membership, clock_now(), buckets);

@@ -111,6 +111,9 @@ const char *cluster_waits_for(struct cluster *cluster);
 /* Does the ring, as this node sees it, have other members? */
 bool cluster_has_others(const struct cluster *cluster);
 
+/* Is there a bucket whose writes are acknowledged before they are in the log? */
+bool cluster_has_buffered(const struct cluster *cluster);
+
 /* The buckets of this node's settings become the whole ring's. Main thread. */
 void cluster_set_buckets(struct cluster *cluster, const struct bucket_table *buckets);
 

@@ -120,6 +120,7 @@ static void *run_storage(void *context)
     while (!atomic_load(&keeper->stopping)) {
         struct instant now = clock_now();
         uint64_t wait = checkpoint(keeper, now);
+        node_keep_standing(keeper->shared);
         node_settle(&keeper->node, now);
         uint64_t sweep_wait = sweep(keeper, now);
         wait = wait < sweep_wait ? wait : sweep_wait;

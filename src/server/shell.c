@@ -6,6 +6,7 @@
 #include "server/clock.h"
 #include "server/cluster_links.h"
 #include "server/host.h"
+#include "server/last_run.h"
 #include "server/locks.h"
 #include "server/process.h"
 #include "server/version.h"
@@ -257,6 +258,39 @@ static bool open_cluster(struct shell *shell)
     return true;
 }
 
+/* Why acknowledged writes may be missing here; NULL: nothing says so. */
+static const char *reason_for_doubt(const struct shell *shell, const struct last_run *last)
+{
+    const struct store_recovery *found = &shell->data.recovery;
+    if (shell->dir.fresh) /* if its ring knows the node's name, membership says so */
+        return NULL;
+    if (last->is_copied)
+        return "its files are a copy of those that it ran on last";
+    if (found->clean)
+        return NULL;
+    if (!last->is_same_boot)
+        return "the machine has stopped or lost power since it ran last";
+    return cluster_has_buffered(&shell->cluster) ? "it was killed, and its buckets are not all kept on disk" : NULL;
+}
+
+/* What this node's copies are worth after what has happened since it ran last, and what it keeps for others. */
+static bool judge_copies(struct shell *shell)
+{
+    struct last_run last = {0};
+    if (shell->data.engine != NULL && !last_run_follow(&last, &shell->dir, shell->log))
+        return false;
+    const char *doubt = config_has_peers(shell->config) ? reason_for_doubt(shell, &last) : NULL;
+    node_load_standing(shell->shared, doubt != NULL);
+    if (doubt != NULL)
+        logger_line(shell->log, LEVEL_NOTICE, "recovery",
+                    "%s: writes may be missing here, so this node's answers do not count until its copies have been "
+                    "compared with the others'",
+                    doubt);
+    if (shell->hints.store != NULL)
+        hints_load(node_hints(shell->shared), hints_of(shell, shell->loop_count + 1));
+    return true;
+}
+
 static bool start_threads(struct shell *shell)
 {
     struct keeper_parts parts = {.store = shell->store,
@@ -399,7 +433,7 @@ bool shell_open(struct shell *shell, struct config *config, int argc, char **arg
         return false;
     ports_file_write(shell->acceptor.listeners.tcp_port, shell->cluster.peer_port, admin_http_port(shell->admin), log);
     if (!open_store(shell) || !open_hints(shell) || !open_node(shell) || !open_loops(shell) || !open_cluster(shell)
-        || !start_threads(shell))
+        || !judge_copies(shell) || !start_threads(shell))
         return false;
     if (config->lock_memory)
         process_lock_memory("data.mdb", log);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "server/data_dir.h"
+#include "server/last_run.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -212,6 +213,66 @@ static void lines_are_one_line_and_rate_limited(void **state)
     assert_true(lines >= LOGGER_BURST_MAX && lines <= LOGGER_BURST_MAX + 5 * LOGGER_PER_SECOND_MAX);
 }
 
+static struct last_run follow(struct fixture *f)
+{
+    struct last_run last;
+    assert_true(last_run_follow(&last, &f->dir, &f->log));
+    return last;
+}
+
+static void in_directory(struct fixture *f, const char *command)
+{
+    char line[256];
+    snprintf(line, sizeof(line), "cd '%s' && %s", f->path, command);
+    assert_int_equal(system(line), 0);
+}
+
+static void a_start_knows_the_one_before_it(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(open_it(f));
+    assert_false(follow(f).is_known);
+    struct last_run last = follow(f);
+    assert_true(last.is_known && last.is_same_boot);
+    assert_false(last.is_copied);
+}
+
+static void another_boot_of_the_machine_is_noticed(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(open_it(f));
+    follow(f);
+    in_directory(f, "sed -i 's/^boot ..../boot 0000/' run");
+    struct last_run last = follow(f);
+    assert_true(last.is_known);
+    assert_false(last.is_same_boot);
+    assert_true(follow(f).is_same_boot); /* this start has left its own note */
+}
+
+static void a_copy_of_the_directory_is_noticed(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(open_it(f));
+    follow(f);
+    data_dir_close(&f->dir);
+    in_directory(f, "cp -a . ../copy && cd .. && mv data moved && mv copy data");
+    assert_true(open_it(f));
+    assert_true(follow(f).is_copied);
+    assert_false(follow(f).is_copied);
+}
+
+/* Somebody who cannot tell what happened must not say that nothing did. */
+static void a_note_that_is_damaged_is_none(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(open_it(f));
+    follow(f);
+    in_directory(f, "printf 'ringcached-run 9' > run");
+    struct last_run last = follow(f);
+    assert_false(last.is_known);
+    assert_false(last.is_same_boot);
+}
+
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -227,6 +288,10 @@ int main(void)
         CLAIM(a_first_start_that_was_interrupted_starts_anew),
         CLAIM(a_missing_parent_and_a_file_in_the_way_are_named),
         CLAIM(closing_twice_is_harmless),
+        CLAIM(a_start_knows_the_one_before_it),
+        CLAIM(another_boot_of_the_machine_is_noticed),
+        CLAIM(a_copy_of_the_directory_is_noticed),
+        CLAIM(a_note_that_is_damaged_is_none),
         CLAIM(lines_are_one_line_and_rate_limited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
