@@ -107,9 +107,9 @@ class Node(harness.Server):
         self.client_port = self.wait_ports().get("client", 0)
         return self.client_port
 
-    def ringctl(self, *words):
+    def ringctl(self, *words, seconds=None):
         """Asks this node's admin port."""
-        return harness.run(RINGCTL, "-a", "127.0.0.1:%d" % self.wait_ports()["admin"], *words)
+        return harness.run(RINGCTL, "-a", "127.0.0.1:%d" % self.wait_ports()["admin"], *words, seconds=seconds)
 
     def report(self, *words):
         """The same, as JSON."""
