@@ -17,21 +17,31 @@ enum {
     PAUSE_MS_MAX = 160, /* ... doubled up to this */
     MARGIN_MS_MAX = 50, /* by how much the other's deadline is before ours, so that its answer, even that it had to give
                          * up, comes before we take it for dead */
-    MARGIN_SHARE = 8    /* and at most this part of what is left */
+    MARGIN_SHARE = 8,   /* and at most this part of what is left */
+    LEGS = 3            /* attempts of one request that may be answered yet; of more the oldest is given up */
+};
+
+/* One attempt that may still be answered: a number on a link. */
+struct leg {
+    struct leg *next; /* in its bucket */
+    struct forward *forward;
+    struct node_link *via; /* NULL: not in use */
+    struct list of_link;
+    uint64_t number; /* on `via` */
+    uint64_t sent_ns;
+    uint64_t peer_replies; /* that the peer had given by then */
 };
 
 struct forward {
-    struct list all;      /* the table's */
-    struct forward *next; /* in its bucket */
+    struct list all; /* the table's */
     struct request *request;
-    struct node_link *via; /* NULL: it waits for again_at_ns or a newer view */
-    struct list of_link;
-    uint64_t number;       /* on `via` */
-    uint64_t peer_replies; /* that the peer had given by then */
+    struct leg legs[LEGS];
+    struct leg *newest; /* whose answer is waited for; NULL: it waits for again_at_ns, a newer view or an old answer */
     uint64_t again_at_ns;
     uint32_t pause_ms;
-    uint32_t tried; /* bit n: the n-th owner by the view of tried_epoch has been tried in vain */
-    uint64_t tried_epoch;
+    uint64_t tried_epoch;             /* of the view by which request->tried have been tried */
+    enum request_status refusal;      /* of the last member that certainly did nothing; REQUEST_OK: none has said so */
+    enum request_failure refused_for; /* REQUEST_FAILED */
 };
 
 struct forward_table {
@@ -39,7 +49,7 @@ struct forward_table {
     struct list all;
     unsigned count;
     uint64_t wake_at_ns; /* not later than what is due first */
-    struct forward *buckets[BUCKETS];
+    struct leg *buckets[BUCKETS];
 };
 
 struct forward_table *forward_table_new(void)
@@ -59,30 +69,32 @@ void forward_table_free(struct forward_table *table)
     free(table);
 }
 
-static struct forward **bucket_of(struct forward_table *table, const struct node_link *via, uint64_t number)
+static struct leg **bucket_of(struct forward_table *table, const struct node_link *via, uint64_t number)
 {
     return &table->buckets[hash_mix(number ^ via->serial << 40) & (BUCKETS - 1)];
 }
 
-static struct forward *find(struct forward_table *table, const struct node_link *via, uint64_t number)
+static struct leg *find(struct forward_table *table, const struct node_link *via, uint64_t number)
 {
-    struct forward *at = *bucket_of(table, via, number);
+    struct leg *at = *bucket_of(table, via, number);
     while (at != NULL && (at->number != number || at->via != via))
         at = at->next;
     return at;
 }
 
-/* No longer waits for a reply. */
-static void detach(struct forward_table *table, struct forward *forward)
+/* Waits for no reply any more. */
+static void give_up(struct forward_table *table, struct leg *leg)
 {
-    if (forward->via == NULL)
+    if (leg->via == NULL)
         return;
-    struct forward **at = bucket_of(table, forward->via, forward->number);
-    while (*at != forward)
+    struct leg **at = bucket_of(table, leg->via, leg->number);
+    while (*at != leg)
         at = &(*at)->next;
-    *at = forward->next;
-    list_remove(&forward->of_link);
-    forward->via = NULL;
+    *at = leg->next;
+    list_remove(&leg->of_link);
+    leg->via = NULL;
+    if (leg->forward->newest == leg)
+        leg->forward->newest = NULL;
 }
 
 static void wake_by(struct forward_table *table, uint64_t at_ns)
@@ -91,22 +103,40 @@ static void wake_by(struct forward_table *table, uint64_t at_ns)
         table->wake_at_ns = at_ns;
 }
 
-static void attach(struct forward_table *table, struct forward *forward, struct node_link *via)
+/* An unused leg, or the oldest. */
+static struct leg *take_leg(struct forward_table *table, struct forward *forward)
 {
-    forward->via = via;
-    forward->number = ++via->forwards_numbered;
-    list_push_back(&via->forwards, &forward->of_link);
-    struct forward **bucket = bucket_of(table, via, forward->number);
-    forward->next = *bucket;
-    *bucket = forward;
+    struct leg *oldest = &forward->legs[0];
+    for (unsigned i = 0; i < LEGS; i++) {
+        struct leg *leg = &forward->legs[i];
+        if (leg->via == NULL)
+            return leg;
+        if (leg->sent_ns < oldest->sent_ns)
+            oldest = leg;
+    }
+    give_up(table, oldest);
+    return oldest;
+}
+
+static struct leg *attach(struct forward_table *table, struct instant now, struct forward *forward,
+                          struct node_link *via)
+{
+    struct leg *leg = take_leg(table, forward);
+    *leg = (struct leg){.forward = forward, .via = via, .number = ++via->forwards_numbered, .sent_ns = now.mono_ns};
+    list_push_back(&via->forwards, &leg->of_link);
+    struct leg **bucket = bucket_of(table, via, leg->number);
+    leg->next = *bucket;
+    *bucket = leg;
+    forward->newest = leg;
     wake_by(table, forward->request->deadline_ns);
+    return leg;
 }
 
 static struct forward *begin(struct node *node, struct request *request)
 {
     struct forward_table *table = node->forwards;
     struct forward *forward = pool_borrow(&table->pool);
-    *forward = (struct forward){.request = request, .pause_ms = PAUSE_MS_MIN};
+    *forward = (struct forward){.request = request, .pause_ms = PAUSE_MS_MIN, .tried_epoch = node->view->epoch};
     list_push_back(&table->all, &forward->all);
     table->count++;
     return forward;
@@ -115,7 +145,8 @@ static struct forward *begin(struct node *node, struct request *request)
 static void end(struct node *node, struct forward *forward)
 {
     struct forward_table *table = node->forwards;
-    detach(table, forward);
+    for (unsigned i = 0; i < LEGS; i++)
+        give_up(table, &forward->legs[i]);
     list_remove(&forward->all);
     table->count--;
     pool_return(&table->pool, forward);
@@ -136,56 +167,54 @@ static void end_failed(struct node *node, struct forward *forward, enum request_
     fail(node, request, failure);
 }
 
-/* Whatever was tried in vain under an older view is worth another try. */
-static uint32_t tried_now(const struct node *node, struct forward *forward)
+/* What it does has a name of its own, by which a second coordinator knows what a first one has done [R10]. */
+static bool is_named(const struct request *request)
 {
-    if (forward->tried_epoch != node->view->epoch) {
-        forward->tried_epoch = node->view->epoch;
-        forward->tried = 0;
-    }
-    return forward->tried;
+    return request->kind != REQUEST_GET && request->kind != REQUEST_TOUCH;
 }
 
-/* The first owner that is up and has not been tried; -1: none. This node counts as up. */
-static int next_owner(struct node *node, struct instant now, struct forward *forward)
+/* May it be carried out elsewhere although it may have been carried out already? What makes a version has its name;
+ * setting an expiry twice is as good as once. Of the readers of a stale item one is to be told that it has won: a
+ * second attempt would tell it that somebody else has. */
+static bool is_repeatable(const struct request *request)
 {
-    const struct ring_view *view = node->view;
-    const uint16_t *owners = ring_preference_list(view, forward->request->op.partition);
-    uint32_t tried = tried_now(node, forward);
-    for (uint32_t place = 0; place < view->owner_count; place++) {
-        if ((tried & 1U << place) != 0)
-            continue;
-        if (owners[place] == node->self_index)
-            return owners[place];
-        const struct peer *peer = peers_find(&node->peers, view->members[owners[place]].id);
-        if (peer != NULL && peer_is_up(peer, now))
-            return owners[place];
-    }
-    return -1;
+    return !request->has_effects && !request->claims && !request->vivify && !request->recache;
 }
 
-static void mark_tried(struct node *node, struct forward *forward, uint32_t member)
+static void name(struct node *node, struct instant now, struct request *request)
 {
-    int place = ring_owner_place(node->view, forward->request->op.partition, member);
-    (void)tried_now(node, forward);
-    if (place >= 0)
-        forward->tried |= 1U << place;
+    if (request->name != 0 || !is_named(request))
+        return;
+    while (request->name == 0)
+        request->name = prng_next(&node->names);
+    request->attempt = 1;
+    request->began = hybrid_next(&node->shared->replica.clock, now);
+}
+
+/* It may have been carried out at the last one who had it, or may be yet. */
+static void doubt(struct request *request)
+{
+    request->in_doubt |= request->kind != REQUEST_GET || request->has_expiry;
+    request->attempt += request->name != 0;
 }
 
 static bool send(struct node *node, struct instant now, struct forward *forward, uint32_t member)
 {
+    struct request *request = forward->request;
     struct peer *peer = peers_find(&node->peers, node->view->members[member].id);
     if (peer == NULL || peer->link == NULL)
         return false;
     struct node_link *via = node_link_of(peer->link);
-    struct chain *out = peer_request(&node->peers, peer, now);
+    struct chain *out =
+        peer_request_in_need(&node->peers, peer, now); /* whoever has chosen a silent one knows of none better */
     if (out == NULL)
         return false;
-    uint64_t left_ms = (forward->request->deadline_ns - now.mono_ns) / 1000000;
+    uint64_t left_ms = (request->deadline_ns - now.mono_ns) / 1000000;
     uint64_t margin_ms = left_ms / MARGIN_SHARE < MARGIN_MS_MAX ? left_ms / MARGIN_SHARE : MARGIN_MS_MAX;
-    attach(node->forwards, forward, via);
-    forward->peer_replies = peer->replies;
-    forward_write(node, forward->request, forward->number, (uint32_t)(left_ms - margin_ms), out);
+    struct leg *leg = attach(node->forwards, now, forward, via);
+    leg->peer_replies = peer->replies;
+    name(node, now, request);
+    forward_write(node, request, leg->number, (uint32_t)(left_ms - margin_ms), out);
     counter_increment(&node->counters.forwarded);
     return true;
 }
@@ -195,34 +224,109 @@ static void start_here(struct node *node, struct instant now, struct request *re
     coordinator_start(&node->coordinator, now, request, request->deadline_ns);
 }
 
+static int route(struct node *node, struct instant now, struct request *request)
+{
+    return coordinator_route(&node->coordinator, now, request, (uint32_t)node->self_index);
+}
+
+static bool has_legs(const struct forward *forward)
+{
+    for (unsigned i = 0; i < LEGS; i++) {
+        if (forward->legs[i].via != NULL)
+            return true;
+    }
+    return false;
+}
+
+static void pause_forward(struct node *node, struct instant now, struct forward *forward)
+{
+    forward->newest = NULL; /* older legs may still be answered */
+    forward->again_at_ns = now.mono_ns + (uint64_t)forward->pause_ms * 1000000;
+    if (forward->pause_ms < PAUSE_MS_MAX)
+        forward->pause_ms *= 2;
+    wake_by(node->forwards, forward->again_at_ns);
+    wake_by(node->forwards, forward->request->deadline_ns);
+}
+
+static void end_refused(struct node *node, struct forward *forward)
+{
+    if (forward->refusal == REQUEST_NO_MEMORY) {
+        struct request *request = forward->request;
+        end(node, forward);
+        request->status = REQUEST_NO_MEMORY;
+        node_end(node, request);
+        counter_increment(&node->counters.forward_failures);
+    } else {
+        end_failed(node, forward, forward->refusal == REQUEST_OK ? FAILURE_NO_QUORUM : forward->refused_for);
+    }
+}
+
+/* Everyone may be tried again but for those who may answer yet. */
+static void forget_who_owes_nothing(struct forward *forward)
+{
+    forward->request->tried_count = 0;
+    for (unsigned i = 0; i < LEGS; i++) {
+        if (forward->legs[i].via != NULL)
+            request_note_tried(forward->request, forward->legs[i].via->link->peer);
+    }
+}
+
+/* Nobody is left to be tried. If it may have been carried out, its outcome is worth being waited for: somebody may be
+ * there again soon, or a silent one may answer yet. */
+static void on_nobody_left(struct node *node, struct instant now, struct forward *forward)
+{
+    if (!has_legs(forward) && !forward->request->in_doubt) {
+        end_refused(node, forward);
+        return;
+    }
+    forget_who_owes_nothing(forward);
+    pause_forward(node, now, forward);
+}
+
 /* Sends it to `member` or, if that one takes nothing, to the next. */
 static void send_on(struct node *node, struct instant now, struct forward *forward, int member)
 {
-    if (now.mono_ns >= forward->request->deadline_ns) {
+    struct request *request = forward->request;
+    if (now.mono_ns >= request->deadline_ns) {
         end_failed(node, forward, FAILURE_TIMEOUT);
         return;
     }
-    for (; member >= 0; member = next_owner(node, now, forward)) {
+    for (; member >= 0; member = route(node, now, request)) {
         if (member == node->self_index) {
-            struct request *request = forward->request;
             end(node, forward);
             start_here(node, now, request);
             return;
         }
         if (send(node, now, forward, (uint32_t)member))
             return;
-        mark_tried(node, forward, (uint32_t)member);
+        request_note_tried(request, node->view->members[member].id);
     }
-    end_failed(node, forward, FAILURE_NO_QUORUM);
+    on_nobody_left(node, now, forward);
 }
 
-static int route(struct node *node, struct instant now, struct request *request)
+/* It was this node that could not do it for lack of space. */
+static void go_on_from_here(struct node *node, struct instant now, struct request *request)
 {
-    return coordinator_route(&node->coordinator, now, request, (uint32_t)node->self_index);
+    request->is_full_here = false;
+    request_note_tried(request, node->shared->replica.node);
+    int member = route(node, now, request);
+    if (member < 0 || node->forwards->count >= NODE_FORWARDS_MAX) {
+        request->status = REQUEST_NO_MEMORY;
+        node_end(node, request);
+        return;
+    }
+    struct forward *forward = begin(node, request);
+    forward->refusal = REQUEST_NO_MEMORY;
+    send_on(node, now, forward, member);
 }
 
 void forward_route(struct node *node, struct instant now, struct request *request)
 {
+    if (request->is_full_here) {
+        go_on_from_here(node, now, request);
+        return;
+    }
+    request->tried_count = 0; /* by whomever it was tried before this node began it in vain: things have changed */
     int member = route(node, now, request);
     if (member >= 0 && member == node->self_index)
         start_here(node, now, request);
@@ -234,42 +338,124 @@ void forward_route(struct node *node, struct instant now, struct request *reques
         send_on(node, now, begin(node, request), member);
 }
 
+/* Whatever was tried in vain under an older view is worth another try. */
+static void forget_tried(const struct node *node, struct forward *forward)
+{
+    if (forward->tried_epoch == node->view->epoch)
+        return;
+    forward->tried_epoch = node->view->epoch;
+    forward->request->tried_count = 0;
+}
+
 /* Chooses anew; what was tried in vain stays out of it. */
 static void try_again(struct node *node, struct instant now, struct forward *forward)
 {
+    forget_tried(node, forward);
     counter_increment(&node->counters.forward_retries);
-    int member = route(node, now, forward->request);
-    if (member >= 0 && member != node->self_index) {
-        int place = ring_owner_place(node->view, forward->request->op.partition, (uint32_t)member);
-        if (place >= 0 && (tried_now(node, forward) & 1U << place) != 0)
-            member = next_owner(node, now, forward);
-    }
-    send_on(node, now, forward, member);
-}
-
-/* It was not carried out there: one of the two has an older ring table, which a newer view or a little time heals. */
-static void park(struct node *node, struct instant now, struct forward *forward)
-{
-    detach(node->forwards, forward);
-    forward->again_at_ns = now.mono_ns + (uint64_t)forward->pause_ms * 1000000;
-    if (forward->pause_ms < PAUSE_MS_MAX)
-        forward->pause_ms *= 2;
-    wake_by(node->forwards, forward->again_at_ns);
-}
-
-/* Nothing was done there, for lack of other owners: another owner may reach them. */
-static bool is_worth_another(const struct message_forward_reply *reply)
-{
-    return reply->status == REQUEST_FAILED && reply->failure == FAILURE_NO_QUORUM;
+    send_on(node, now, forward, route(node, now, forward->request));
 }
 
 static void go_elsewhere(struct node *node, struct instant now, struct forward *forward, uint32_t peer)
 {
-    int member = ring_member_index(node->view, peer);
-    detach(node->forwards, forward);
-    if (member >= 0)
-        mark_tried(node, forward, (uint32_t)member);
+    forget_tried(node, forward);
+    request_note_tried(forward->request, peer);
     try_again(node, now, forward);
+}
+
+/* Whoever has this leg may have done it, and will not say so soon. `is_gone`: nor ever. */
+static void on_lost(struct node *node, struct instant now, struct leg *leg, bool is_gone)
+{
+    struct forward *forward = leg->forward;
+    struct request *request = forward->request;
+    uint32_t peer = leg->via->link->peer;
+    bool is_newest = forward->newest == leg;
+    if (is_gone)
+        give_up(node->forwards, leg);
+    if (!is_newest)
+        return;
+    if (is_repeatable(request)) {
+        doubt(request);
+        go_elsewhere(node, now, forward, peer);
+    } else if (is_gone) {
+        end_failed(node, forward, FAILURE_LOST);
+    }
+}
+
+/* What the answer means for the request. */
+enum meaning {
+    MEANS_DONE,      /* or not done, for good */
+    MEANS_ELSEWHERE, /* nothing was done there; another member may do it */
+    MEANS_LATER,     /* nothing was done there, for reasons that pass */
+    MEANS_DOUBT      /* it may have been done, or in part */
+};
+
+static enum meaning meaning_of(const struct node *node, const struct message_forward_reply *reply)
+{
+    if ((reply->marks & FORWARD_NOT_MINE) != 0) /* of two tables one is older; else it may not stand in */
+        return reply->epoch == node->view->epoch ? MEANS_ELSEWHERE : MEANS_LATER;
+    if (reply->status == REQUEST_NO_MEMORY)
+        return MEANS_ELSEWHERE;
+    if (reply->status != REQUEST_FAILED)
+        return MEANS_DONE;
+    switch ((enum request_failure)reply->failure) {
+    case FAILURE_NO_QUORUM: /* others may reach more owners */
+    case FAILURE_BUSY:
+    case FAILURE_CORRUPT:
+    case FAILURE_DISK_READ:
+        return MEANS_ELSEWHERE;
+    case FAILURE_HELD:
+        return MEANS_LATER;
+    case FAILURE_DISK_WRITE:
+        return MEANS_DOUBT;
+    default:
+        return MEANS_DONE;
+    }
+}
+
+static void take_refusal(struct forward *forward, const struct message_forward_reply *reply)
+{
+    forward->refusal = (enum request_status)reply->status;
+    forward->refused_for = (enum request_failure)reply->failure;
+}
+
+static void take(struct node *node, struct instant now, struct forward *forward,
+                 const struct message_forward_reply *reply)
+{
+    struct request *request = forward->request;
+    end(node, forward);
+    forward_take_reply(node, now, request, reply);
+    node_end(node, request);
+}
+
+static void on_newest(struct node *node, struct instant now, struct leg *leg, const struct message_forward_reply *reply)
+{
+    struct forward *forward = leg->forward;
+    uint32_t peer = leg->via->link->peer;
+    enum meaning meaning = meaning_of(node, reply);
+    if (meaning == MEANS_DOUBT && is_repeatable(forward->request))
+        doubt(forward->request);
+    else if (meaning == MEANS_DOUBT)
+        meaning = MEANS_DONE;
+    if (meaning == MEANS_DONE) {
+        take(node, now, forward, reply);
+        return;
+    }
+    give_up(node->forwards, leg);
+    take_refusal(forward, reply);
+    if (meaning == MEANS_LATER)
+        pause_forward(node, now, forward);
+    else
+        go_elsewhere(node, now, forward, peer);
+}
+
+/* An earlier attempt has been answered after all. That it was done is as right an answer as the newer attempt's will
+ * be, which knows what the earlier one has made by its name. That it was not done tells nothing of the newer one. */
+static void on_older(struct node *node, struct instant now, struct leg *leg, const struct message_forward_reply *reply)
+{
+    if (reply->status == REQUEST_OK)
+        take(node, now, leg->forward, reply);
+    else
+        give_up(node->forwards, leg);
 }
 
 bool forward_on_reply(struct node *node, struct instant now, struct node_link *link, const struct frame *frame)
@@ -281,52 +467,38 @@ bool forward_on_reply(struct node *node, struct instant now, struct node_link *l
     struct peer *peer = peers_find(&node->peers, link->link->peer);
     if (peer != NULL)
         peer_on_sign(peer); /* how long it took to coordinate tells nothing of how long a replica takes */
-    struct forward *forward = find(node->forwards, link, reply.number);
-    if (forward == NULL)
+    struct leg *leg = find(node->forwards, link, reply.number);
+    if (leg == NULL)
         return true; /* a late one, or a copy: its request has ended */
-    if (!forward_is_answer_to(forward->request, &reply))
+    if (!forward_is_answer_to(leg->forward->request, &reply))
         return false;
-    if ((reply.marks & FORWARD_NOT_MINE) != 0) {
-        park(node, now, forward);
-    } else if (is_worth_another(&reply)) {
-        go_elsewhere(node, now, forward, link->link->peer);
-    } else {
-        struct request *request = forward->request;
-        end(node, forward);
-        forward_take_reply(node, now, request, &reply);
-        node_end(node, request);
-    }
+    if (leg->forward->newest == leg)
+        on_newest(node, now, leg, &reply);
+    else
+        on_older(node, now, leg, &reply);
     return true;
-}
-
-/* As good when done twice? Then it may be sent elsewhere although the first may still be carried out. A set or delete
- * is not: carried out twice it has two dots, and a later delete that meets only one of them lets the other come back
- * (P4). */
-static bool is_idempotent(const struct request *request)
-{
-    switch (request->kind) {
-    case REQUEST_GET:
-        return !request->has_expiry && !request->has_effects && !request->claims && !request->vivify
-               && !request->recache;
-    case REQUEST_TOUCH:
-        return true;
-    default:
-        return false;
-    }
 }
 
 void forward_on_link_down(struct node *node, struct instant now, struct node_link *link)
 {
-    struct list *first;
-    while ((first = link->forwards.next) != &link->forwards) {
-        struct forward *forward = CONTAINER_OF(first, struct forward, of_link);
-        if (is_idempotent(forward->request)) {
-            forward->request->in_doubt = forward->request->kind != REQUEST_GET;
-            go_elsewhere(node, now, forward, link->link->peer);
-        } else {
-            end_failed(node, forward, FAILURE_LOST);
-        }
+    while (!list_is_empty(&link->forwards))
+        on_lost(node, now, CONTAINER_OF(link->forwards.next, struct leg, of_link), true);
+}
+
+void forward_on_silence(struct node *node, struct instant now, struct node_link *link)
+{
+    /* What is sent on may come back to this very link, behind the last one, when nobody else is left: a forward that
+     * has gone elsewhere is passed over, so this ends. */
+    for (struct list *at = link->forwards.next, *last = link->forwards.prev, *next; at != &link->forwards; at = next) {
+        next = at == last ? &link->forwards : at->next;
+        on_lost(node, now, CONTAINER_OF(at, struct leg, of_link), false);
     }
+}
+
+uint64_t forward_waits_since(const struct node_link *link)
+{
+    return list_is_empty(&link->forwards) ? UINT64_MAX
+                                          : CONTAINER_OF(link->forwards.next, struct leg, of_link)->sent_ns;
 }
 
 void forward_on_view(struct node *node, struct instant now)
@@ -334,22 +506,30 @@ void forward_on_view(struct node *node, struct instant now)
     for (struct list *at = node->forwards->all.next, *next; at != &node->forwards->all; at = next) {
         struct forward *forward = CONTAINER_OF(at, struct forward, all);
         next = at->next;
-        if (forward->via == NULL)
+        if (forward->newest == NULL)
             try_again(node, now, forward);
     }
 }
 
-/* When nothing at all has come from the peer meanwhile, no request goes to it before its probe is due. */
+/* Whoever has said nothing at all since it was sent is silent. */
+static void note_silence(struct node *node, struct instant now, const struct leg *leg)
+{
+    struct peer *peer = leg->via == NULL ? NULL : peers_find(&node->peers, leg->via->link->peer);
+    if (peer != NULL && peer->link == leg->via->link && peer->replies == leg->peer_replies)
+        peer_on_silence(peer, now);
+}
+
 static void time_out(struct node *node, struct instant now, struct forward *forward)
 {
-    if (forward->via == NULL) {
+    bool waits = forward->newest == NULL;
+    for (unsigned i = 0; i < LEGS; i++)
+        note_silence(node, now, &forward->legs[i]);
+    if (!waits || has_legs(forward))
+        end_failed(node, forward, FAILURE_TIMEOUT);
+    else if (forward->refusal != REQUEST_OK)
+        end_refused(node, forward);
+    else
         end_failed(node, forward, FAILURE_HELD);
-        return;
-    }
-    struct peer *peer = peers_find(&node->peers, forward->via->link->peer);
-    if (peer != NULL && peer->link == forward->via->link && peer->replies == forward->peer_replies)
-        peer_on_silence(peer, now);
-    end_failed(node, forward, FAILURE_TIMEOUT);
 }
 
 void forward_tick(struct node *node, struct instant now)
@@ -362,7 +542,7 @@ void forward_tick(struct node *node, struct instant now)
     for (struct list *at = table->all.next, *next; at != &table->all; at = next) {
         struct forward *forward = CONTAINER_OF(at, struct forward, all);
         next = at->next;
-        bool waits = forward->via == NULL;
+        bool waits = forward->newest == NULL;
         uint64_t due = waits && forward->again_at_ns < forward->request->deadline_ns ? forward->again_at_ns
                                                                                      : forward->request->deadline_ns;
         if (due > now.mono_ns)

@@ -1,8 +1,9 @@
 /* Requests on their way to another coordinator and back, Dynamo 4.5. Within the room.
  *
- * A request is forwarded to one member at a time. It is sent on to another one if it certainly was not carried out, or
- * if its outcome is unknown but doing it twice is as good as once; else the client is told that the outcome is unknown.
- */
+ * A request is forwarded to one member at a time. It is sent on to another one, while its deadline lasts, when the
+ * member refuses it, is lost or falls silent: a write has a name, and its second coordinator finds out by that what the
+ * first one has done [R10]. Members tried are passed over until all have been. A late answer to an earlier attempt is
+ * taken if it says that the request was carried out. */
 #ifndef NODE_FORWARD_H
 #define NODE_FORWARD_H
 
@@ -23,6 +24,10 @@ void forward_route(struct node *node, struct instant now, struct request *reques
 
 /* A FORWARD_REPLY. false: malformed. */
 bool forward_on_reply(struct node *node, struct instant now, struct node_link *link, const struct frame *frame);
+/* What waits for a reply on this link goes elsewhere, if there is anybody; it may be answered yet. */
+void forward_on_silence(struct node *node, struct instant now, struct node_link *link);
+/* When the oldest request was sent of those that wait for a reply on this link; UINT64_MAX: none does. */
+uint64_t forward_waits_since(const struct node_link *link);
 /* What waits for a reply on this link goes elsewhere or fails. */
 void forward_on_link_down(struct node *node, struct instant now, struct node_link *link);
 /* A newer view: what was told that it had gone to the wrong member is routed anew. */

@@ -38,6 +38,10 @@ void forward_write(struct node *node, const struct request *request, uint64_t nu
         .delta = request->delta,
         .initial = request->initial,
         .value_max = request->value_max,
+        .request = request->name,
+        .attempt = request->attempt,
+        .began = request->began,
+        .stands_in = request->stands_in,
         .key = request_key(request),
         .value = request->value,
     };
@@ -121,6 +125,10 @@ void forward_read_options(struct request *request, const struct message_forward 
     request->delta = message->delta;
     request->initial = message->initial;
     request->value_max = message->value_max;
+    request->name = message->request;
+    request->attempt = message->attempt;
+    request->began = message->began;
+    request->stands_in = message->stands_in;
 }
 
 static uint16_t marks_of(const struct request *request)

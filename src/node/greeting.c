@@ -36,31 +36,59 @@ static void greet_soon(struct node *node, struct instant now, struct node_link *
         node->greet_at_ns = link->greet_at_ns;
 }
 
-/* A silent peer is greeted when its probe is due: it is up again with its answer, although no client asks for anything
- * of it meanwhile. */
+/* A greeting that has to be answered soon: by it a peer that lives is told from one that does not. */
 static void probe(struct node *node, struct instant now, struct peer *peer)
 {
-    struct node_link *link = peer->link == NULL ? NULL : node_link_of(peer->link);
-    if (link == NULL || !peer->is_silent)
+    if (peer_request_in_need(&node->peers, peer, now) != NULL)
+        greet(node, node_link_of(peer->link), false);
+}
+
+/* It has answered something else since, and not what it coordinates for this node: does it still live? */
+static void watch_forwards(struct node *node, struct instant now, struct peer *peer)
+{
+    uint64_t since = forward_waits_since(node_link_of(peer->link));
+    if (peer->is_silent || peer->waiting_since_ns != 0 || since == UINT64_MAX)
         return;
-    if (peer->probe_at_ns <= now.mono_ns) {
-        if (link_has_room(link->link))
-            greet(node, link, false);
-        peer_on_silence(peer, now); /* until it answers: the next one comes later */
+    uint64_t due = since + peer_patience_ns(peer) / 2;
+    if (due <= now.mono_ns)
+        probe(node, now, peer);
+    else if (due < node->peers.wake_at_ns)
+        node->peers.wake_at_ns = due;
+}
+
+static void on_silence(struct node *node, struct instant now, uint32_t peer)
+{
+    for (struct list *at = node->links.next; at != &node->links; at = at->next) {
+        struct node_link *link = CONTAINER_OF(at, struct node_link, all);
+        if (link->link->is_dialled && link->link->peer == peer)
+            forward_on_silence(node, now, link);
     }
-    if (peer->probe_at_ns < node->greet_at_ns)
-        node->greet_at_ns = peer->probe_at_ns;
+}
+
+/* Who says nothing is found out by timers, so that nobody who waits for it has to wait for somebody to ask it more. */
+static void watch_peers(struct node *node, struct instant now)
+{
+    if (now.mono_ns < node->peers.wake_at_ns)
+        return;
+    node->peers.wake_at_ns = UINT64_MAX;
+    for (uint32_t i = 0; i < node->peers.count; i++) {
+        struct peer *peer = &node->peers.list[i];
+        enum peer_need need = peer_look(peer, now);
+        if (need == PEER_NEEDS_GREETING)
+            probe(node, now, peer);
+        else if (need == PEER_HAS_FALLEN_SILENT)
+            on_silence(node, now, peer->node);
+        if (peer->link != NULL)
+            watch_forwards(node, now, peer);
+    }
 }
 
 void greeting_tick(struct node *node, struct instant now)
 {
-    bool is_due = now.mono_ns >= node->greet_at_ns;
-    if (is_due)
-        node->greet_at_ns = UINT64_MAX;
-    for (uint32_t i = 0; i < node->peers.count; i++)
-        probe(node, now, &node->peers.list[i]);
-    if (!is_due)
+    watch_peers(node, now);
+    if (now.mono_ns < node->greet_at_ns)
         return;
+    node->greet_at_ns = UINT64_MAX;
     for (struct list *at = node->links.next; at != &node->links; at = at->next) {
         struct node_link *link = CONTAINER_OF(at, struct node_link, all);
         if (!link->link->is_dialled || link->is_greeted)
@@ -97,12 +125,8 @@ static void on_known(struct node *node, struct node_link *link)
         greet(node, link, true); /* also when it has been: that reply may have been lost */
         return;
     }
-    if (link->is_greeted) {
-        struct peer *peer = peers_find(&node->peers, link->link->peer);
-        if (peer != NULL && peer->link == link->link)
-            peer_on_sign(peer);
+    if (link->is_greeted)
         return;
-    }
     struct flush_registers ours = coordinator_flush_registers(&node->coordinator);
     if (is_news(&ours, &link->theirs)) {
         greet(node, link, false); /* this was the reply to a greeting of before a flush_all */
@@ -112,6 +136,15 @@ static void on_known(struct node *node, struct node_link *link)
     counter_increment(&node->counters.links);
     struct peer *peer = peers_take(&node->peers, link->link->peer);
     peer_set_link(peer, best_link_to(node, link->link->peer));
+    node_watch_returns(node);
+}
+
+/* Whatever the greeting brings, and however long it takes to store that. */
+static void note_sign(struct node *node, const struct node_link *link)
+{
+    struct peer *peer = link->is_greeted && link->link->is_dialled ? peers_find(&node->peers, link->link->peer) : NULL;
+    if (peer != NULL && peer->link == link->link)
+        peer_on_sign(peer);
 }
 
 void greeting_on_stored(struct node *node, struct store_op *op)
@@ -151,6 +184,7 @@ bool greeting_receive(struct node *node, struct instant now, struct node_link *l
         counter_increment(&node->counters.refused_links);
         return false;
     }
+    note_sign(node, link);
     replica_observe(&node->shared->replica, greeting.clock, now);
     link->theirs = greeting.flush;
     if (!link->is_storing)

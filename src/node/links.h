@@ -25,7 +25,7 @@ struct node_link {
     struct flush_registers theirs; /* that the last reply to a greeting told of */
     uint64_t greet_at_ns;          /* until it is greeted: when to greet again */
     uint64_t forwards_numbered;    /* the last number */
-    struct list forwards;          /* struct forward: waiting for a reply on it */
+    struct list forwards;          /* of struct forward's legs: waiting for a reply on it, oldest first */
 
     /* Of an accepted link. */
     struct once once;

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/list.h"
+#include "node/awake.h"
 #include "node/forward.h"
 #include "node/inspect.h"
 #include "node/links.h"
@@ -35,6 +36,7 @@ static void init_parts(struct node *node)
         .standing = shared->standing,
         .hints = shared->hints,
         .hint_store = node->hint_store,
+        .quarantine = &shared->quarantine,
         .writes_held = &shared->writes_held,
         .settings = shared->coordinator,
         .ports = {.reroute = reroute, .host = node},
@@ -48,7 +50,12 @@ static void init_parts(struct node *node)
 
 void node_init(struct node *node, struct node_shared *shared, struct store_loop *store, struct store_loop *hint_store)
 {
-    *node = (struct node){.shared = shared, .store = store, .hint_store = hint_store, .greet_at_ns = UINT64_MAX};
+    *node = (struct node){.shared = shared,
+                          .store = store,
+                          .hint_store = hint_store,
+                          .greet_at_ns = UINT64_MAX,
+                          .late_at_ns = UINT64_MAX};
+    prng_init(&node->names, shared->replica.incarnation + hash_mix(atomic_fetch_add(&shared->name_seeds, 1)));
     queue_init(&node->flushes);
     queue_init(&node->inspections);
     queue_init(&node->rerouted);
@@ -111,6 +118,7 @@ void node_request(struct node *node, struct instant now, struct request *request
         coordinator_start(&node->coordinator, now, request, 0);
         return;
     }
+    node_watch_clock(node, now);
     request->deadline_ns = now.mono_ns + (uint64_t)node->coordinator.settings.timeout_ms * 1000000;
     forward_route(node, now, request);
 }
@@ -285,9 +293,11 @@ static bool receive(struct node *node, struct instant now, struct node_link *lin
 bool node_receive(struct node *node, struct instant now, struct link *link, const struct frame *frame)
 {
     node_enter(node);
+    node_watch_clock(node, now);
     bool good = receive(node, now, node_link_of(link), frame);
     if (!good)
         counter_increment(&node->counters.malformed);
+    node_watch_returns(node);
     (void)node_go_on(node, now);
     return good;
 }
@@ -295,6 +305,7 @@ bool node_receive(struct node *node, struct instant now, struct link *link, cons
 void node_tick(struct node *node, struct instant now)
 {
     node_enter(node);
+    awake_tick(node, now);
     (void)coordinator_tick(&node->coordinator, now);
     forward_tick(node, now);
     greeting_tick(node, now);
@@ -309,7 +320,9 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 uint64_t node_wake_at(const struct node *node)
 {
-    uint64_t own = earlier(node->greet_at_ns, inspect_wake_at(node));
+    uint64_t own = earlier(earlier(node->greet_at_ns, node->peers.wake_at_ns), inspect_wake_at(node));
+    if (!node->is_alone)
+        own = earlier(own, node->beat_at_ns);
     return earlier(earlier(own, forward_wake_at(node)), coordinator_wake_at(&node->coordinator));
 }
 

@@ -9,7 +9,8 @@
  *   serve.c     what other nodes ask of this one: read, write, flush
  *   serve_forward.c  their clients' requests, coordinated here
  *   once.h      at most once for each forwarded request
- *   greeting.c  links: what must be exchanged before any data
+ *   greeting.c  links: what must be exchanged before any data; who is silent
+ *   awake.c     whether this process itself was away
  *   standing.c  what this process's copies are worth, kept
  *   publish.c   ring views and buckets, swapped whole under running loops
  *   sweep.c     frees the dead
@@ -23,6 +24,7 @@
 #include "base/instant.h"
 #include "base/list.h"
 #include "base/pool.h"
+#include "base/prng.h"
 #include "base/queue.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/peers.h"
@@ -65,7 +67,10 @@ enum {
     NODE_FORWARDS_MAX = 65536,        /* under way at once on one loop; then FAILURE_BUSY */
     NODE_SERVES_MAX = 8192,           /* that one link may have under way here; then refused, nothing done */
     NODE_SERVE_BYTES_MAX = 256 << 20, /* the same, of their keys and values */
-    NODE_GREETING_MS = 250            /* after which an unanswered greeting is repeated */
+    NODE_GREETING_MS = 250,           /* after which an unanswered greeting is repeated */
+    NODE_BEAT_MS = 250,               /* in rings of more than one, how often a loop looks whether it runs */
+    NODE_FROZEN_MS = 500,             /* one that is so late was frozen: writes may have passed it by */
+    NODE_THAW_MS = 1000 /* after it, for so long, forwards are looked at that may have lain in the socket */
 };
 
 /* Written by the loop, read by anyone: `stats ring`. */
@@ -118,7 +123,14 @@ struct node {
     struct list links;              /* of struct node_link, newest first (greeting.c) */
     uint64_t link_serial;           /* of the newest */
     uint64_t greet_at_ns;           /* when the next greeting is to be repeated */
-    struct queue inspections;       /* under way (inspect.c) */
+    struct prng names;              /* for the second names of requests */
+    uint64_t returns_seen;          /* of peers.returns */
+    /* awake.c */
+    struct instant beat;      /* when node_tick last looked whether this process runs */
+    uint64_t beat_at_ns;      /* when it does so next */
+    uint64_t late_at_ns;      /* after it the process has been frozen; UINT64_MAX: nothing is known yet */
+    uint64_t thawed_until_ns; /* until then what is read may have lain in the sockets meanwhile */
+    struct queue inspections; /* under way (inspect.c) */
     uint64_t inspection_serial;
     unsigned pending;       /* serves and greetings that are under way */
     struct queue rerouted;  /* requests for which a coordinator is to be chosen anew, by op.link */

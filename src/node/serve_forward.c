@@ -31,6 +31,12 @@ static void on_done(struct request *request)
     end(forwarded);
 }
 
+static void tell(struct node *node, struct node_link *link, const struct message_forward_reply *reply)
+{
+    message_write_forward_reply(&link->link->out, reply, NULL);
+    link_wants_flush(&node->flushes, link->link);
+}
+
 static void refuse(struct node *node, struct node_link *link, uint64_t number, unsigned marks,
                    enum request_failure failure)
 {
@@ -39,13 +45,35 @@ static void refuse(struct node *node, struct node_link *link, uint64_t number, u
                                                 .status = REQUEST_FAILED,
                                                 .failure = (uint8_t)failure,
                                                 .marks = (uint16_t)marks};
-    message_write_forward_reply(&link->link->out, &reply, NULL);
-    link_wants_flush(&node->flushes, link->link);
+    tell(node, link, &reply);
 }
 
-static bool is_mine(const struct node *node, uint16_t partition)
+/* Whoever sent it looks for a node with space. */
+static void refuse_as_full(struct node *node, struct node_link *link, uint64_t number)
 {
-    return node->self_index >= 0 && ring_owner_place(node->view, partition, (uint32_t)node->self_index) >= 0;
+    const struct message_forward_reply reply = {
+        .number = number, .epoch = node->view->epoch, .status = REQUEST_NO_MEMORY};
+    tell(node, link, &reply);
+}
+
+/* May this node coordinate it, as an owner or for owners that the sender cannot reach? */
+static bool is_mine(const struct node *node, uint16_t partition, bool stands_in)
+{
+    if (node->self_index < 0)
+        return false;
+    if (ring_owner_place(node->view, partition, (uint32_t)node->self_index) >= 0)
+        return true;
+    return stands_in && node->coordinator.settings.sloppy && node->hint_store != NULL;
+}
+
+/* It lay in a socket while this process was frozen, longer than anybody waits for it: whoever sent it has given it up,
+ * or to somebody else. (Its time of origin is another clock's, so the question is only asked when there is reason to.)
+ */
+static bool is_from_before(struct node *node, struct instant now, const struct message_forward *message)
+{
+    if (now.mono_ns >= node->thawed_until_ns || message->began == 0)
+        return false;
+    return hybrid_now_ms(&node->shared->replica.clock, now) > hybrid_ms(message->began) + message->remaining_ms;
 }
 
 static void keep_value(struct forwarded *forwarded, struct bytes value)
@@ -83,6 +111,7 @@ static void start(struct node *node, struct instant now, struct node_link *link,
     serve_begin(&forwarded->serve, node, link, message->number, message->value.len);
     request_init(request, (enum request_kind)message->kind, message->key, on_done, forwarded);
     forward_read_options(request, message);
+    replica_observe(&node->shared->replica, message->began, now);
     keep_value(forwarded, message->value);
     keep_context(forwarded, message);
     node_place(node, request);
@@ -99,9 +128,9 @@ bool serve_forward(struct node *node, struct instant now, struct node_link *link
     node_hear_of_epoch(node, now, message.epoch);
     if (!once_take(&link->once, message.number))
         counter_increment(&node->counters.repeated_forwards);
-    else if (!is_mine(node, ring_partition(node->view, hash_of_key(message.key))))
+    else if (!is_mine(node, ring_partition(node->view, hash_of_key(message.key)), message.stands_in))
         refuse(node, link, message.number, FORWARD_NOT_MINE, FAILURE_HELD);
-    else if (!serve_has_room(node, link, message.value.len))
+    else if (!serve_has_room(node, link, message.value.len) || is_from_before(node, now, &message))
         refuse(node, link, message.number, 0, FAILURE_BUSY);
     else
         start(node, now, link, &message);
@@ -117,11 +146,15 @@ void serve_forward_reroute(struct node *node, struct instant now, struct request
 {
     struct forwarded *forwarded = request->owner;
     struct serve *serve = &forwarded->serve;
-    if (is_mine(node, request->op.partition)) { /* a get that changes something: whoever sent it has chosen this node */
+    bool is_full = request->is_full_here;
+    if (!is_full && is_mine(node, request->op.partition, request->stands_in)) {
+        /* a get that changes something: whoever sent it has chosen this node */
         coordinator_start(&node->coordinator, now, request, request->deadline_ns);
         return;
     }
-    if (serve->link != NULL)
+    if (serve->link != NULL && is_full)
+        refuse_as_full(node, serve->link, serve->id);
+    else if (serve->link != NULL)
         refuse(node, serve->link, serve->id, FORWARD_NOT_MINE, FAILURE_HELD);
     end(forwarded);
 }

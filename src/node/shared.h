@@ -42,6 +42,10 @@ struct node_shared {
     _Atomic uint32_t partition_count; /* of the view in force */
     struct standing *standing;
     struct hints *hints;
+    struct quarantine quarantine;
+    _Atomic uint64_t
+        behind; /* how often the whole copy has been marked as behind: the repairing node compares it then */
+    _Atomic uint64_t name_seeds; /* given out: every node draws other names for its requests */
     struct antientropy_settings antientropy;
     struct store *store;
     struct coordinator_settings coordinator;
@@ -85,6 +89,22 @@ static inline void node_end(struct node *node, struct request *request)
     request_admit_doubt(request);
     queue_push(&node->ended, &request->op.link);
     node->has_more = true;
+}
+
+/* Writes may have passed by this process's copies: they are behind until they have been compared with the others'. */
+void node_fall_behind(struct node *node);
+/* Somebody may be there again who was away: perhaps it was this node that was cut off. */
+static inline void node_watch_returns(struct node *node)
+{
+    if (node->peers.returns != node->returns_seen)
+        node_fall_behind(node);
+}
+/* Has this process not run for a while? To be called before anything that others ask is done. */
+void node_on_thaw(struct node *node, struct instant now);
+static inline void node_watch_clock(struct node *node, struct instant now)
+{
+    if (now.mono_ns > node->late_at_ns)
+        node_on_thaw(node, now);
 }
 
 /* A message had this epoch. */

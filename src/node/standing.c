@@ -38,5 +38,12 @@ void node_load_standing(struct node_shared *shared, bool doubtful)
     /* What was kept and cannot be read may have said that copies are doubtful. */
     bool is_damaged = kept != NULL && !is_known;
     blob_release(kept);
+    /* What is written at or before a horizon would be dead at once. */
+    hybrid_observe(&shared->replica.clock, standing_newest_horizon(shared->standing));
     standing_mark_all(shared->standing, doubtful || is_damaged ? STANDING_DOUBTFUL : STANDING_BEHIND);
+}
+
+void node_set_quarantined(struct node_shared *shared, const uint32_t *ids, unsigned count)
+{
+    quarantine_set(&shared->quarantine, ids, count < QUARANTINED_MAX ? count : QUARANTINED_MAX);
 }

@@ -84,61 +84,132 @@ static void without_a_link_or_with_a_full_one_it_is_not_up(void **state)
     close_peer();
 }
 
+/* So many answers that its latency is known. */
+static void learn(struct peer *peer, uint64_t latency_ms)
+{
+    for (unsigned i = 0; i < 100; i++)
+        peer_on_answer(peer, latency_ms * MS);
+}
+
+/* Looks every millisecond; returns when the peer has said to need this. */
+static uint64_t look_until(struct peer *peer, uint64_t from_ms, enum peer_need need)
+{
+    for (uint64_t ms = from_ms; ms < from_ms + 10000; ms++) {
+        peers.wake_at_ns = UINT64_MAX;
+        if (peer_look(peer, at_ms(ms)) == need)
+            return ms;
+        assert_true(peers.wake_at_ns > ms * MS); /* there is more to be looked at, later */
+    }
+    return UINT64_MAX;
+}
+
 static void a_silent_one_is_probed_after_pauses_that_grow(void **state)
 {
     (void)state;
     struct peer *peer = open_peer();
     uint64_t now = 1000, pause = PEER_PROBE_MS_MIN;
     peer_on_silence(peer, at_ms(now));
+    assert_int_equal(look_until(peer, now, PEER_HAS_FALLEN_SILENT), now); /* told once */
     for (unsigned probes = 0; probes < 8; probes++) {
-        assert_false(peer_is_up(peer, at_ms(now + pause - 1)));
-        assert_null(peer_request(&peers, peer, at_ms(now + pause - 1)));
+        assert_false(peer_is_up(peer, at_ms(now + pause)));
+        assert_null(peer_request(&peers, peer, at_ms(now + pause)));
+        assert_int_equal(look_until(peer, now, PEER_NEEDS_GREETING), now + pause);
+        assert_true(peers.wake_at_ns > (now + pause) * MS);
         now += pause;
-        assert_true(peer_is_up(peer, at_ms(now)));
-        assert_non_null(peer_request(&peers, peer, at_ms(now))); /* that is the probe */
-        assert_false(peer_is_up(peer, at_ms(now)));
-        now += 5000;
-        peer_on_silence(peer, at_ms(now)); /* its deadline */
+        peer_on_silence(peer, at_ms(now)); /* requests of before run into their deadlines: nothing new */
         pause = 2 * pause < PEER_PROBE_MS_MAX ? 2 * pause : PEER_PROBE_MS_MAX;
     }
     assert_int_equal(pause, PEER_PROBE_MS_MAX);
     peer_on_answer(peer, 1 * MS);
     assert_true(peer_is_up(peer, at_ms(now)));
+    assert_int_equal(peers.returns, 1);
     peer_on_silence(peer, at_ms(now)); /* and the next silence begins with a short pause */
-    assert_true(peer_is_up(peer, at_ms(now + PEER_PROBE_MS_MIN)));
+    assert_int_equal(look_until(peer, now, PEER_HAS_FALLEN_SILENT), now);
+    assert_int_equal(look_until(peer, now, PEER_NEEDS_GREETING), now + PEER_PROBE_MS_MIN);
     close_peer();
 }
 
-/* Rounds may be given up before their deadline when there are very many: silence is noticed all the same. */
-static void who_answers_nothing_for_a_second_is_silent(void **state)
+static void whoever_can_do_nothing_without_a_silent_one_may_ask_it(void **state)
 {
     (void)state;
     struct peer *peer = open_peer();
-    for (uint64_t ms = 1000; ms <= 1000 + PEER_SILENCE_MS; ms += 10)
-        assert_non_null(peer_request(&peers, peer, at_ms(ms)));
-    assert_false(peer_is_up(peer, at_ms(1001 + PEER_SILENCE_MS)));
-    assert_null(peer_request(&peers, peer, at_ms(1001 + PEER_SILENCE_MS)));
-    peer_on_sign(peer);
-    assert_true(peer_is_up(peer, at_ms(1002 + PEER_SILENCE_MS)));
-    for (uint64_t ms = 5000; ms <= 50000; ms += 900) { /* slow, but not silent */
-        assert_non_null(peer_request(&peers, peer, at_ms(ms)));
-        peer_on_answer(peer, 800 * (uint64_t)MS);
-    }
-    assert_true(peer_is_up(peer, at_ms(60000))); /* not having been asked is no silence */
+    peer_on_silence(peer, at_ms(1000));
+    assert_true(peer_is_linked(peer));
+    assert_null(peer_request(&peers, peer, at_ms(1001)));
+    assert_ptr_equal(peer_request_in_need(&peers, peer, at_ms(1001)), &link_of_seven.out);
+    peer_set_link(peer, NULL);
+    assert_false(peer_is_linked(peer));
+    assert_null(peer_request_in_need(&peers, peer, at_ms(1001)));
     close_peer();
 }
 
-/* A lost answer, and nothing was asked for long: the next request is a probe at once, not an error first. */
-static void after_a_long_rest_a_lost_answer_costs_nothing(void **state)
+/* Its patience is some times its own usual latency, within bounds. It is greeted at half of it. */
+static void who_says_nothing_for_long_is_silent(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t latency_ms, patience_ms;
+    } cases[] = {{1, PEER_SILENCE_MS_MIN},
+                 {30, (uint64_t)30 * PEER_SILENCE_P99S},
+                 {400, PEER_SILENCE_MS_MAX},
+                 {0, PEER_SILENCE_MS_MAX}}; /* 0: nothing is known of it */
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct peer *peer = open_peer();
+        if (cases[i].latency_ms != 0)
+            learn(peer, cases[i].latency_ms);
+        assert_in_range(peer_patience_ns(peer), cases[i].patience_ms * MS * 9 / 10,
+                        cases[i].patience_ms * MS * 11 / 10);
+        uint64_t patience_ms = peer_patience_ns(peer) / MS;
+        assert_non_null(peer_request(&peers, peer, at_ms(1000)));
+        assert_in_range(peers.wake_at_ns, 1000 * (uint64_t)MS, (1001 + patience_ms / 2) * MS);
+        assert_in_range(look_until(peer, 1000, PEER_NEEDS_GREETING), 1000 + patience_ms / 2, 1001 + patience_ms / 2);
+        assert_non_null(peer_request(&peers, peer, at_ms(1000 + patience_ms))); /* it is the oldest that counts */
+        assert_false(peer_is_up(peer, at_ms(1002 + patience_ms)));              /* also before the timer has gone off */
+        uint64_t fell = look_until(peer, 1001 + patience_ms / 2, PEER_HAS_FALLEN_SILENT);
+        assert_in_range(fell, 1000 + patience_ms, 1002 + patience_ms);
+        peer_on_sign(peer);
+        assert_true(peer_is_up(peer, at_ms(fell)));
+        close_peer();
+    }
+}
+
+static void who_answers_slowly_or_is_not_asked_is_not_silent(void **state)
+{
+    (void)state;
+    struct peer *peer = open_peer();
+    for (uint64_t ms = 5000; ms <= 50000; ms += 500) {
+        assert_non_null(peer_request(&peers, peer, at_ms(ms)));
+        assert_int_not_equal(peer_look(peer, at_ms(ms + 400)), PEER_HAS_FALLEN_SILENT);
+        peer_on_answer(peer, 400 * (uint64_t)MS);
+    }
+    assert_true(peer_is_up(peer, at_ms(90000)));
+    assert_int_equal(peer_look(peer, at_ms(90000)), PEER_NEEDS_NOTHING);
+    assert_int_equal(peers.returns, 0);
+    close_peer();
+}
+
+static void that_this_process_did_not_run_is_nobody_elses_silence(void **state)
 {
     (void)state;
     struct peer *peer = open_peer();
     assert_non_null(peer_request(&peers, peer, at_ms(1000)));
-    assert_true(peer_is_up(peer, at_ms(20000)));
-    assert_non_null(peer_request(&peers, peer, at_ms(20000)));
-    assert_false(peer_is_up(peer, at_ms(20001))); /* until it answers */
-    peer_on_answer(peer, MS);
-    assert_true(peer_is_up(peer, at_ms(20002)));
+    peers_forgive(&peers, 60000 * (uint64_t)MS);
+    assert_true(peer_is_up(peer, at_ms(61100)));
+    assert_int_equal(look_until(peer, 61100, PEER_HAS_FALLEN_SILENT), 61001 + PEER_SILENCE_MS_MAX);
+    close_peer();
+}
+
+/* A new link in place of a broken one is a return, the first one of all is not. */
+static void a_link_that_is_there_again_is_a_return(void **state)
+{
+    (void)state;
+    struct peer *peer = open_peer();
+    assert_int_equal(peers.returns, 0);
+    peer_set_link(peer, &link_of_seven); /* a newer one beside the old */
+    assert_int_equal(peers.returns, 0);
+    peer_set_link(peer, NULL);
+    peer_set_link(peer, &link_of_seven);
+    assert_int_equal(peers.returns, 1);
     close_peer();
 }
 
@@ -176,8 +247,11 @@ int main(void)
         cmocka_unit_test(a_request_puts_the_link_among_the_flushes_once),
         cmocka_unit_test(without_a_link_or_with_a_full_one_it_is_not_up),
         cmocka_unit_test(a_silent_one_is_probed_after_pauses_that_grow),
-        cmocka_unit_test(who_answers_nothing_for_a_second_is_silent),
-        cmocka_unit_test(after_a_long_rest_a_lost_answer_costs_nothing),
+        cmocka_unit_test(whoever_can_do_nothing_without_a_silent_one_may_ask_it),
+        cmocka_unit_test(who_says_nothing_for_long_is_silent),
+        cmocka_unit_test(who_answers_slowly_or_is_not_asked_is_not_silent),
+        cmocka_unit_test(that_this_process_did_not_run_is_nobody_elses_silence),
+        cmocka_unit_test(a_link_that_is_there_again_is_a_return),
         cmocka_unit_test(the_hedge_follows_the_99th_percentile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
