@@ -1,8 +1,8 @@
-/* Merge of two replicas' objects, Dynamo 4.4 with [R2], [R3] and [R5].
+/* Merge of two replicas' objects, Dynamo 4.4 with [R2], [R3], [R5] and [R10].
  *
- * Each side knows a set of dots: those that its context covers and those at or before its horizon. What it
- * knows and does not hold is dead. The merge knows what either side knows, and dead is what either side
- * has dead; both are unions, so order and repetition do not matter. */
+ * Each side knows a set of versions: those that its context covers by one of their names, and those at or before its
+ * horizon. What it knows and does not hold is dead. The merge knows what either side knows, and dead is what either
+ * side has dead; both are unions, so order and repetition do not matter. */
 #include "version/sorted.h"
 
 struct side {
@@ -13,7 +13,7 @@ struct side {
 
 static bool is_dead_on(const struct side *side, const struct version *version)
 {
-    return version->time <= side->horizon || context_covers(&side->object->context, &version->dot);
+    return version->time <= side->horizon || context_covers_version(&side->object->context, version);
 }
 
 static const struct version *find_on(const struct side *side, const struct dot *dot)
@@ -33,6 +33,10 @@ static int content_compare(const struct version *a, const struct version *b)
         return ORDER(a->time, b->time);
     if (a->flags != b->flags)
         return ORDER(a->flags, b->flags);
+    if (a->request != b->request)
+        return ORDER(a->request, b->request);
+    if (a->attempt != b->attempt)
+        return ORDER(a->attempt, b->attempt);
     return a->value.at == b->value.at ? ORDER(a->value.len, b->value.len) : bytes_compare(a->value, b->value);
 }
 

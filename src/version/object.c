@@ -29,40 +29,57 @@ struct dot object_next_dot_above(const struct object *object, uint64_t birth_flo
     return (struct dot){.actor = actor, .counter = 1};
 }
 
-static void put_context(struct context *out, const struct object *object, const struct context *covered,
-                        const struct version *fresh, struct arena *arena)
+/* Joins one pair to a context. Pruning takes a pair's time for an upper bound of what it covers, so the later time
+ * stays: a sibling may have a time below an earlier write that had to outdo a version from far ahead. */
+static struct context with_pair(const struct context *known, struct actor actor, uint64_t counter, hybrid_time time,
+                                struct arena *arena)
 {
-    struct pair pair = {.actor = fresh->dot.actor, .counter = fresh->dot.counter, .time = fresh->time};
+    struct pair pair = {.actor = actor, .counter = counter, .time = time};
+    const struct pair *earlier = context_find(known, &actor);
+    if (earlier != NULL && earlier->time > time)
+        pair.time = earlier->time;
+    struct context out;
+    context_join(&out, known, &(struct context){.pairs = &pair, .count = 1}, arena);
+    return out;
+}
+
+static struct context put_context(const struct object *object, const struct context *covered,
+                                  const struct version *fresh, struct arena *arena)
+{
     struct context known = object->context;
     if (covered != NULL)
         context_join(&known, &object->context, covered, arena);
-    /* Pruning takes a pair's time for an upper bound of this actor's writes. A sibling may have a time below an
-     * earlier write that had to outdo a version from far ahead. */
-    const struct pair *earlier = context_find(&known, &pair.actor);
-    if (earlier != NULL && earlier->time > pair.time)
-        pair.time = earlier->time;
-    context_join(out, &known, &(struct context){.pairs = &pair, .count = 1}, arena);
+    known = with_pair(&known, fresh->dot.actor, fresh->dot.counter, fresh->time, arena);
+    if (fresh->attempt <= 1)
+        return known;
+    return with_pair(&known, request_actor(fresh->request), fresh->attempt - 1, fresh->time, arena);
+}
+
+static bool is_earlier_attempt(const struct version *old, const struct version *fresh)
+{
+    return fresh->request != 0 && old->request == fresh->request && old->attempt < fresh->attempt;
 }
 
 void object_put(struct object *out, const struct object *object, const struct context *covered,
                 const struct version *fresh, struct arena *arena)
 {
     /* Otherwise the write would be dead for everyone who knows these contexts. */
-    CHECK(!context_covers(&object->context, &fresh->dot));
-    CHECK(covered == NULL || !context_covers(covered, &fresh->dot));
+    CHECK(!context_covers_version(&object->context, fresh));
+    CHECK(covered == NULL || !context_covers_version(covered, fresh));
+    CHECK((fresh->request == 0) == (fresh->attempt == 0));
 
     struct version *live = arena_alloc(arena, ((size_t)object->live_count + 1) * sizeof *live);
     uint32_t count = 0;
     for (uint32_t i = 0; i < object->live_count; i++) {
         const struct version *old = &object->live[i];
-        if (covered != NULL && !context_covers(covered, &old->dot))
+        bool goes = covered == NULL || context_covers_version(covered, old) || is_earlier_attempt(old, fresh);
+        CHECK(!goes || old->time < fresh->time);
+        if (!goes)
             live[count++] = *old;
-        else
-            CHECK(old->time < fresh->time);
     }
     live[count++] = *fresh;
     versions_sort(live, count);
-    put_context(&out->context, object, covered, fresh, arena);
+    out->context = put_context(object, covered, fresh, arena);
     out->live = live;
     out->live_count = count;
 }

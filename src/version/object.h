@@ -101,7 +101,7 @@ void object_merge(struct object *out, const struct object *a, hybrid_time horizo
 
 /* A write: removes the live versions that `covered` covers and adds `fresh`, whose dot has been issued by
  * object_next_dot. `covered` NULL means all that is known here (a plain set). The caller made sure that
- * fresh->time is above every removed version's, and that neither context covers its dot (both are checked).
+ * fresh->time is above every removed version's, and that neither context covers any of its names (both are checked).
  * The context afterwards is the join of object's, covered's and the new dot (with fresh->time, or the time
  * its actor's pair had if that is later); an attempt after the first adds a pair that covers those before it. A context
  * carries no horizon: where contexts are pruned, the object that `covered` was read from has to be merged, with its

@@ -2,7 +2,7 @@
  * in the log, in LMDB and later on the wire.
  *
  *   checksum   8 bytes, fingerprint of all that follows
- *   format     1 byte, RECORD_FORMAT
+ *   format     1 byte, RECORD_FORMAT; records of format 1 are read too
  *   ...        contexts and versions; an object of one version whose context is just that version's dot
  *              (nearly all objects) has a short form with at most 64 bytes beyond key and value
  *
@@ -18,8 +18,9 @@
 #include <stddef.h>
 
 enum {
-    RECORD_FORMAT = 1,
+    RECORD_FORMAT = 2,
     RECORD_OVERHEAD_MAX = 64,   /* of the short form, beyond its value; docs/record.md says for which numbers */
+    RECORD_REQUEST_MAX = 14,    /* and beyond that, of a version with a second name */
     RECORD_VERSIONS_MAX = 4096, /* live versions in one record */
     RECORD_PAIRS_MAX = 65536    /* pairs in one context */
 };

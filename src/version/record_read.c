@@ -19,7 +19,7 @@ const char *record_status_text(enum record_status status)
 
 static enum record_status format_status(struct bytes record)
 {
-    if (record.len < RECORD_HEAD_BYTES)
+    if (record.len <= RECORD_HEAD_BYTES)
         return RECORD_CORRUPT;
     uint8_t format = record.at[RECORD_CHECKSUM_BYTES];
     if (format == 0)
@@ -30,7 +30,7 @@ static enum record_status format_status(struct bytes record)
 enum record_status record_verify(struct bytes record)
 {
     /* The checksum comes first: a damaged format byte must not pass for a later format. */
-    if (record.len < RECORD_HEAD_BYTES || record.len > UINT32_MAX)
+    if (record.len <= RECORD_HEAD_BYTES || record.len > UINT32_MAX)
         return RECORD_CORRUPT;
     struct wire_reader reader = wire_reader_of(record);
     uint64_t checksum = wire_read_u64(&reader);
@@ -46,13 +46,19 @@ static void require(struct wire_reader *reader, bool claim)
         reader->ok = false;
 }
 
-static void read_dot(struct wire_reader *reader, struct actor *actor, uint64_t *counter)
+static void read_pair(struct wire_reader *reader, struct actor *actor, uint64_t *counter)
 {
     actor->node = wire_read_u32(reader);
     actor->incarnation = wire_read_u64(reader);
     actor->birth = wire_read_varint(reader);
     *counter = wire_read_varint(reader);
-    require(reader, actor->incarnation != 0 && actor->birth != 0 && *counter != 0);
+    require(reader, actor->incarnation != 0 && *counter != 0);
+}
+
+static void read_dot(struct wire_reader *reader, struct actor *actor, uint64_t *counter)
+{
+    read_pair(reader, actor, counter);
+    require(reader, actor->birth != 0);
 }
 
 static hybrid_time read_time(struct wire_reader *reader)
@@ -62,8 +68,21 @@ static hybrid_time read_time(struct wire_reader *reader)
     return time;
 }
 
+static unsigned read_traits(struct wire_reader *reader, uint8_t format)
+{
+    unsigned traits = wire_read_u8(reader);
+    if ((traits & TRAIT_MORE) == 0)
+        return traits;
+    traits &= ~(unsigned)TRAIT_MORE;
+    if (format == RECORD_FORMAT_ONE_BYTE)
+        return traits | TRAIT_OWN_PAIR;
+    unsigned more = (unsigned)wire_read_u8(reader) << 8;
+    require(reader, more != 0 && (more & ~(unsigned)TRAITS_IN_SECOND_BYTE) == 0);
+    return traits | more;
+}
+
 /* A field that is present differs from what its absence means: only so is there one encoding of an object. */
-static void read_times(struct wire_reader *reader, uint8_t traits, struct version *version)
+static void read_times(struct wire_reader *reader, unsigned traits, struct version *version)
 {
     version->kind = (traits & TRAIT_TOMBSTONE) != 0 ? VERSION_TOMBSTONE : VERSION_VALUE;
     version->marks = (uint8_t)(traits >> TRAIT_MARKS_SHIFT & (VERSION_STALE | VERSION_WIN_SENT));
@@ -84,6 +103,14 @@ static void read_times(struct wire_reader *reader, uint8_t traits, struct versio
         version->expiry_stamp = read_time(reader);
         require(reader, version->expiry_stamp != version->time);
     }
+    version->request = 0;
+    version->attempt = 0;
+    if ((traits & TRAIT_REQUEST) != 0) {
+        version->request = wire_read_u64(reader);
+        uint64_t attempt = wire_read_varint(reader);
+        require(reader, version->request != 0 && attempt != 0 && attempt <= UINT32_MAX);
+        version->attempt = (uint32_t)attempt;
+    }
 }
 
 static void read_value(struct wire_reader *reader, struct version *version)
@@ -94,7 +121,8 @@ static void read_value(struct wire_reader *reader, struct version *version)
 
 /* The opening of a record: everything that record_newest tells. */
 struct opening {
-    uint8_t traits;
+    uint8_t format;
+    unsigned traits;
     uint32_t live_count;
     uint32_t listed_pairs; /* beside the newest version's own */
 };
@@ -113,8 +141,9 @@ static void read_counts(struct wire_reader *reader, struct opening *opening)
 
 static struct wire_reader read_opening(struct bytes record, struct opening *opening, struct version *newest)
 {
-    struct wire_reader reader = wire_reader_of(bytes_after(record, RECORD_CHECKSUM_BYTES + 1));
-    opening->traits = wire_read_u8(&reader);
+    struct wire_reader reader = wire_reader_of(bytes_after(record, RECORD_CHECKSUM_BYTES));
+    opening->format = wire_read_u8(&reader);
+    opening->traits = read_traits(&reader, opening->format);
     opening->live_count = 1;
     opening->listed_pairs = 0;
     bool is_long = (opening->traits & TRAIT_LONG) != 0;
@@ -148,7 +177,7 @@ enum record_status record_newest(struct bytes record, struct version *newest, ui
     return reader.ok ? RECORD_OK : RECORD_CORRUPT;
 }
 
-static struct pair read_own_pair(struct wire_reader *reader, uint8_t traits, const struct version *newest)
+static struct pair read_own_pair(struct wire_reader *reader, unsigned traits, const struct version *newest)
 {
     struct pair own = {.actor = newest->dot.actor, .counter = newest->dot.counter, .time = newest->time};
     if ((traits & TRAIT_OWN_PAIR) == 0)
@@ -161,11 +190,14 @@ static struct pair read_own_pair(struct wire_reader *reader, uint8_t traits, con
 }
 
 /* The listed pairs, and the newest version's own one at its place among them. */
-static void read_context(struct wire_reader *reader, struct context *context, uint32_t listed, const struct pair *own)
+static void read_context(struct wire_reader *reader, const struct opening *opening, struct context *context,
+                         const struct pair *own)
 {
-    for (uint32_t i = 0; i < listed && reader->ok; i++) {
+    for (uint32_t i = 0; i < opening->listed_pairs && reader->ok; i++) {
         struct pair pair;
-        read_dot(reader, &pair.actor, &pair.counter);
+        read_pair(reader, &pair.actor, &pair.counter);
+        bool may_be_request = opening->format != RECORD_FORMAT_ONE_BYTE && pair.actor.node == 0;
+        require(reader, pair.actor.birth != 0 || may_be_request);
         pair.time = read_time(reader);
         if (own != NULL && actor_compare(&own->actor, &pair.actor) < 0) {
             context->pairs[context->count++] = *own;
@@ -179,17 +211,19 @@ static void read_context(struct wire_reader *reader, struct context *context, ui
         require(reader, actor_compare(&context->pairs[i - 1].actor, &context->pairs[i].actor) < 0);
 }
 
-static void read_further(struct wire_reader *reader, const struct context *context, struct version *version)
+static void read_further(struct wire_reader *reader, uint8_t format, const struct context *context,
+                         struct version *version)
 {
-    uint8_t traits = wire_read_u8(reader);
+    unsigned traits = read_traits(reader, format);
     uint64_t place = wire_read_varint(reader);
     version->dot.counter = wire_read_varint(reader);
-    require(reader, (traits & ~TRAITS_OF_VERSION) == 0 && place < context->count);
+    require(reader, (traits & ~(unsigned)TRAITS_OF_VERSION) == 0 && place < context->count);
     if (!reader->ok)
         return;
     const struct pair *pair = &context->pairs[place];
     version->dot.actor = pair->actor;
-    require(reader, version->dot.counter != 0 && version->dot.counter <= pair->counter);
+    require(reader,
+            version->dot.actor.birth != 0 && version->dot.counter != 0 && version->dot.counter <= pair->counter);
     read_times(reader, traits, version);
     read_value(reader, version);
 }
@@ -226,9 +260,9 @@ static void read_object(struct wire_reader *reader, const struct opening *openin
     }
     if (is_long && opening->live_count == 1 && opening->listed_pairs == 0)
         require(reader, (opening->traits & TRAIT_OWN_PAIR) != 0); /* else the short form is the only right one */
-    read_context(reader, &out->context, opening->listed_pairs, has_newest ? &own : NULL);
+    read_context(reader, opening, &out->context, has_newest ? &own : NULL);
     for (uint32_t i = 1; i < out->live_count && reader->ok; i++)
-        read_further(reader, &out->context, &out->live[i]);
+        read_further(reader, opening->format, &out->context, &out->live[i]);
     require(reader, wire_left(reader) == 0);
 }
 

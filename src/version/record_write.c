@@ -5,11 +5,12 @@
 #include "version/record_layout.h"
 #include "version/sorted.h"
 
-static uint8_t traits_of(const struct version *version)
+static unsigned traits_of(const struct version *version)
 {
     CHECK(version->kind == VERSION_VALUE || version->value.len == 0);
     CHECK((version->marks & ~(VERSION_STALE | VERSION_WIN_SENT)) == 0);
-    uint8_t traits = (uint8_t)(version->marks << TRAIT_MARKS_SHIFT);
+    CHECK((version->request == 0) == (version->attempt == 0));
+    unsigned traits = (unsigned)version->marks << TRAIT_MARKS_SHIFT;
     if (version->kind == VERSION_TOMBSTONE)
         traits |= TRAIT_TOMBSTONE;
     if (version->flags != 0)
@@ -18,14 +19,29 @@ static uint8_t traits_of(const struct version *version)
         traits |= TRAIT_EXPIRY;
     if (version->expiry_stamp != version->time)
         traits |= TRAIT_STAMP;
+    if (version->request != 0)
+        traits |= TRAIT_REQUEST;
     return traits;
+}
+
+static size_t traits_size(unsigned traits)
+{
+    return (traits & TRAITS_IN_SECOND_BYTE) != 0 ? 2 : 1;
+}
+
+static uint8_t *write_traits(uint8_t *at, unsigned traits)
+{
+    if ((traits & TRAITS_IN_SECOND_BYTE) == 0)
+        return wire_write_u8(at, (uint8_t)traits);
+    return wire_write_u8(wire_write_u8(at, (uint8_t)(traits | TRAIT_MORE)), (uint8_t)(traits >> 8));
 }
 
 static size_t times_size(const struct version *version)
 {
     return 8 + (version->flags == 0 ? 0 : wire_varint_len(version->flags))
            + (version->expiry_ms == 0 ? 0 : wire_varint_len(version->expiry_ms))
-           + (version->expiry_stamp == version->time ? 0 : 8);
+           + (version->expiry_stamp == version->time ? 0 : 8)
+           + (version->request == 0 ? 0 : 8 + wire_varint_len(version->attempt));
 }
 
 /* The numbers of a version apart from its dot. */
@@ -38,6 +54,8 @@ static uint8_t *write_times(uint8_t *at, const struct version *version)
         at = wire_write_varint(at, version->expiry_ms);
     if (version->expiry_stamp != version->time)
         at = wire_write_u64(at, version->expiry_stamp);
+    if (version->request != 0)
+        at = wire_write_varint(wire_write_u64(at, version->request), version->attempt);
     return at;
 }
 
@@ -88,13 +106,13 @@ static bool is_short(const struct object *object)
 
 static size_t short_size(const struct version *version)
 {
-    return RECORD_HEAD_BYTES + dot_size(&version->dot.actor, version->dot.counter) + times_size(version)
-           + version->value.len;
+    return RECORD_HEAD_BYTES + traits_size(traits_of(version)) + dot_size(&version->dot.actor, version->dot.counter)
+           + times_size(version) + version->value.len;
 }
 
 static uint8_t *write_short(uint8_t *at, const struct version *version)
 {
-    at = wire_write_u8(at, traits_of(version));
+    at = write_traits(at, traits_of(version));
     at = write_dot(at, &version->dot.actor, version->dot.counter);
     return wire_write_bytes(write_times(at, version), version->value);
 }
@@ -127,13 +145,13 @@ static uint32_t place_of(const struct context *context, const struct actor *acto
 
 static size_t further_size(const struct context *context, const struct version *version)
 {
-    return 1 + wire_varint_len(place_of(context, &version->dot.actor)) + wire_varint_len(version->dot.counter)
-           + times_size(version) + value_size(version);
+    return traits_size(traits_of(version)) + wire_varint_len(place_of(context, &version->dot.actor))
+           + wire_varint_len(version->dot.counter) + times_size(version) + value_size(version);
 }
 
 static uint8_t *write_further(uint8_t *at, const struct context *context, const struct version *version)
 {
-    at = wire_write_u8(at, traits_of(version));
+    at = write_traits(at, traits_of(version));
     at = wire_write_varint(at, place_of(context, &version->dot.actor));
     at = wire_write_varint(at, version->dot.counter);
     return write_value(write_times(at, version), version);
@@ -144,10 +162,19 @@ static uint32_t listed_pairs(const struct object *object)
     return object->context.count - (object->live_count > 0);
 }
 
+static unsigned long_traits(const struct object *object)
+{
+    if (object->live_count == 0)
+        return TRAIT_LONG;
+    bool is_plain = is_own_pair_plain(own_pair(object), object->live);
+    return TRAIT_LONG | traits_of(object->live) | (is_plain ? 0 : TRAIT_OWN_PAIR);
+}
+
 static size_t long_size(const struct object *object)
 {
     const struct pair *own = object->live_count > 0 ? own_pair(object) : NULL;
-    size_t size = RECORD_HEAD_BYTES + wire_varint_len(object->live_count) + wire_varint_len(listed_pairs(object));
+    size_t size = RECORD_HEAD_BYTES + traits_size(long_traits(object)) + wire_varint_len(object->live_count)
+                  + wire_varint_len(listed_pairs(object));
     if (own != NULL)
         size += newest_size(object);
     for (uint32_t i = 0; i < object->context.count; i++) {
@@ -163,10 +190,7 @@ static size_t long_size(const struct object *object)
 static uint8_t *write_long(uint8_t *at, const struct object *object)
 {
     const struct pair *own = object->live_count > 0 ? own_pair(object) : NULL;
-    uint8_t traits = TRAIT_LONG;
-    if (own != NULL)
-        traits |= (uint8_t)(traits_of(object->live) | (is_own_pair_plain(own, object->live) ? 0 : TRAIT_OWN_PAIR));
-    at = wire_write_u8(at, traits);
+    at = write_traits(at, long_traits(object));
     at = wire_write_varint(at, object->live_count);
     at = wire_write_varint(at, listed_pairs(object));
     if (own != NULL)

@@ -43,6 +43,7 @@ static void assert_same_version(const struct version *a, const struct version *b
     assert_true(dot_equal(&a->dot, &b->dot));
     assert_true(a->time == b->time && a->expiry_stamp == b->expiry_stamp && a->expiry_ms == b->expiry_ms);
     assert_true(a->flags == b->flags && a->kind == b->kind && a->marks == b->marks);
+    assert_true(a->request == b->request && a->attempt == b->attempt);
     assert_true(bytes_equal(a->value, b->value));
 }
 
@@ -133,7 +134,7 @@ static void the_short_form_has_the_documented_bytes(void **state)
     version.expiry_ms = 0x81;
     version.expiry_stamp = 0x3132333435363738;
     version.marks = VERSION_WIN_SENT;
-    static const uint8_t expected[] = {1,    0x3c, 1,    2,    3,    4,   0x11, 0x12, 0x13, 0x14, 0x15,
+    static const uint8_t expected[] = {2,    0x3c, 1,    2,    3,    4,   0x11, 0x12, 0x13, 0x14, 0x15,
                                        0x16, 0x17, 0x18, 0xac, 2,    2,   0x21, 0x22, 0x23, 0x24, 0x25,
                                        0x26, 0x27, 0x28, 5,    0x81, 1,   0x31, 0x32, 0x33, 0x34, 0x35,
                                        0x36, 0x37, 0x38, 'h',  'e',  'l', 'l',  'o'};
@@ -156,7 +157,7 @@ static void the_long_form_has_the_documented_bytes(void **state)
     };
     struct object object = {{pairs, 3}, live, 2};
     static const uint8_t expected[] = {
-        1, 0xc0, 2, 2,                                          /* format, traits, versions, pairs */
+        2, 0xc0, 2, 2, 2,                                       /* format, traits, versions, pairs */
         0, 0,    0, 2, 0, 0, 0, 0,    0,    0,   0,    1, 1, 5, /* dot of the newest */
         0, 0,    0, 0, 0, 0, 0, 0x21, 2,    'a', 'b',           /* its time and value */
         6, 0,    0, 0, 0, 0, 0, 0,    0x22,                     /* its actor's pair */
@@ -171,6 +172,93 @@ static void the_long_form_has_the_documented_bytes(void **state)
     assert_round_trip(bytes_of(record, sizeof record));
 }
 
+static void a_second_name_follows_the_times(void **state)
+{
+    (void)state;
+    struct version version = one_version(3, 2, 0x2122232425262728);
+    struct pair pair;
+    struct object object = one_object(&version, &pair);
+    version.flags = 5;
+    version.request = 0x4142434445464748;
+    version.attempt = 0x82;
+    static const uint8_t expected[] = {2,    0x48, 1,    1,    2,    3,    4,    0x11, 0x12, 0x13, 0x14,
+                                       0x15, 0x16, 0x17, 0x18, 3,    2,    0x21, 0x22, 0x23, 0x24, 0x25,
+                                       0x26, 0x27, 0x28, 5,    0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47,
+                                       0x48, 0x82, 1,    'h',  'e',  'l',  'l',  'o'};
+    uint8_t record[8 + sizeof expected];
+    assert_int_equal(record_size(&object), sizeof record);
+    record_encode(&object, record);
+    assert_memory_equal(record + 8, expected, sizeof expected);
+    assert_round_trip(bytes_of(record, sizeof record));
+}
+
+/* An attempt after the first, and what covers the first; with an own pair and a sibling that has a name too. */
+static void names_of_requests_come_back(void **state)
+{
+    (void)state;
+    struct actor low = {1, 1, 1}, high = {2, 1, 1};
+    struct pair pairs[] = {{request_actor(77), 1, 0x20}, {low, 4, 0x22}, {high, 3, 0x12}};
+    struct version live[] = {one_version(1, 1, 0x20), one_version(1, 1, 0x10)};
+    live[0].dot = (struct dot){low, 3};
+    live[0].request = 77;
+    live[0].attempt = 2;
+    live[1].dot = (struct dot){high, 2};
+    live[1].request = UINT64_MAX;
+    live[1].attempt = UINT32_MAX;
+    struct object object = {{pairs, 3}, live, 2}, back;
+    uint8_t record[256];
+    record_encode(&object, record);
+    struct bytes bytes = bytes_of(record, record_size(&object));
+    assert_round_trip(bytes);
+    struct arena arena;
+    arena_init(&arena);
+    assert_int_equal(record_decode(bytes, &back, &arena), RECORD_OK);
+    assert_same_version(&back.live[0], &live[0]);
+    assert_same_version(&back.live[1], &live[1]);
+    const struct version first = {.dot = {{9, 9, 9}, 9}, .request = 77, .attempt = 1};
+    assert_true(context_covers_version(&back.context, &first));
+    arena_close(&arena);
+    assert_damage_is_noticed(bytes);
+}
+
+/* Written by programs before there were names of requests; docs/record.md. */
+static void records_of_format_one_are_read(void **state)
+{
+    (void)state;
+    static const uint8_t plain[] = {1,    0x3c, 1,    2,    3,    4,    0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18,
+                                    0xac, 2,    2,    0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28, 5,    0x81, 1,
+                                    0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 'h',  'e',  'l',  'l',  'o'};
+    static const uint8_t own_pair[] = {
+        1, 0xc0, 2,   1,                                                                /* the bit is of the own pair */
+        0, 0,    0,   2, 0, 0, 0, 0, 0, 0, 0,    1,    1, 5, 0, 0, 0, 0, 0, 0, 0, 0x21, /* the newest */
+        2, 'a',  'b', 6, 0, 0, 0, 0, 0, 0, 0,    0x22,                                  /* its value and pair */
+        0, 0,    0,   3, 0, 0, 0, 0, 0, 0, 0,    1,    1, 3, 0, 0, 0, 0, 0, 0, 0, 0x12, /* another pair */
+        1, 1,    2,   0, 0, 0, 0, 0, 0, 0, 0x10,                                        /* the other version */
+    };
+    const struct bytes old[] = {bytes_of(plain, sizeof plain), bytes_of(own_pair, sizeof own_pair)};
+    for (size_t i = 0; i < 2; i++) {
+        uint8_t record[128], again[128];
+        wire_write_u64(record, hash_fingerprint(old[i], RECORD_CHECKSUM_SEED));
+        memcpy(record + 8, old[i].at, old[i].len);
+        struct bytes bytes = bytes_of(record, 8 + old[i].len);
+        struct arena arena;
+        struct object object, same;
+        arena_init(&arena);
+        assert_int_equal(record_verify(bytes), RECORD_OK);
+        assert_int_equal(record_decode(bytes, &object, &arena), RECORD_OK);
+        assert_int_equal(object.live_count, i + 1);
+        assert_true(i == 0 || (object.context.pairs[0].counter == 6 && object.context.pairs[0].time == 0x22));
+        record_encode(&object, again); /* in the present format, and the same object */
+        assert_int_equal(again[8], RECORD_FORMAT);
+        assert_int_equal(record_decode(bytes_of(again, record_size(&object)), &same, &arena), RECORD_OK);
+        assert_int_equal(same.live_count, object.live_count);
+        for (uint32_t k = 0; k < same.live_count; k++)
+            assert_same_version(&same.live[k], &object.live[k]);
+        assert_true(context_contains(&same.context, &object.context));
+        arena_close(&arena);
+    }
+}
+
 static void one_version_costs_at_most_64_bytes_beyond_its_value(void **state)
 {
     (void)state;
@@ -183,6 +271,9 @@ static void one_version_costs_at_most_64_bytes_beyond_its_value(void **state)
     version.expiry_stamp = UINT64_MAX / 2 + 1;
     struct object object = one_object(&version, &pair);
     assert_true(record_size(&object) - version.value.len <= RECORD_OVERHEAD_MAX);
+    version.request = UINT64_MAX;
+    version.attempt = UINT32_MAX;
+    assert_true(record_size(&object) - version.value.len <= RECORD_OVERHEAD_MAX + RECORD_REQUEST_MAX);
     /* And what nearly all objects have: no flags, no expiry, the 400,000th key of this process, its third write. */
     version = one_version(400000, 3, hybrid_of_ms(1790000000000));
     object = one_object(&version, &pair);
@@ -198,6 +289,8 @@ static void extreme_numbers_come_back(void **state)
     version.expiry_ms = UINT64_MAX;
     version.expiry_stamp = 0;
     version.marks = VERSION_STALE | VERSION_WIN_SENT;
+    version.request = UINT64_MAX;
+    version.attempt = UINT32_MAX;
     struct object object = one_object(&version, &pair);
     uint8_t record[128];
     record_encode(&object, record);
@@ -230,7 +323,7 @@ static void only_the_canonical_encoding_is_taken(void **state)
     static const struct {
         const char *what;
         bool taken;
-        uint8_t head[3], head_len, tail[12], tail_len;
+        uint8_t head[4], head_len, tail[16], tail_len;
     } cases[] = {
         {"a plain short form", true, {0}, 1, {'x'}, 1},
         {"a tombstone", true, {0x01}, 1, {0}, 0},
@@ -241,14 +334,20 @@ static void only_the_canonical_encoding_is_taken(void **state)
         {"an expiry of 0", false, {0x10}, 1, {0}, 1},
         {"a stamp equal to the time", false, {0x20}, 1, {0, 0, 0, 0, 0, 0, 0, 9}, 8},
         {"another stamp", true, {0x20}, 1, {0, 0, 0, 0, 0, 0, 0, 8}, 8},
-        {"an own pair in the short form", false, {0x40}, 1, {6, 0, 0, 0, 0, 0, 0, 0, 9}, 9},
+        {"a second byte of traits without any", false, {0x40, 0}, 2, {'x'}, 1},
+        {"an unknown trait", false, {0x40, 4}, 2, {'x'}, 1},
+        {"a request", true, {0x40, 1}, 2, {7, 0, 0, 0, 0, 0, 0, 0, 1, 'x'}, 10},
+        {"a request without a name", false, {0x40, 1}, 2, {0, 0, 0, 0, 0, 0, 0, 0, 1, 'x'}, 10},
+        {"a request's attempt 0", false, {0x40, 1}, 2, {7, 0, 0, 0, 0, 0, 0, 0, 0, 'x'}, 10},
+        {"an attempt of 33 bits", false, {0x40, 1}, 2, {7, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x80, 0x80, 0x80, 0x10}, 13},
+        {"an own pair in the short form", false, {0x40, 2}, 2, {6, 0, 0, 0, 0, 0, 0, 0, 9}, 9},
         {"the long form of what has a short one", false, {0x80, 1, 0}, 3, {1, 'x'}, 2},
-        {"an own pair ahead of the dot", true, {0xc0, 1, 0}, 3, {1, 'x', 6, 0, 0, 0, 0, 0, 0, 0, 9}, 11},
-        {"an own pair like the dot", false, {0xc0, 1, 0}, 3, {1, 'x', 5, 0, 0, 0, 0, 0, 0, 0, 9}, 11},
-        {"an own pair behind the dot", false, {0xc0, 1, 0}, 3, {1, 'x', 4, 0, 0, 0, 0, 0, 0, 0, 9}, 11},
-        {"bytes behind the end", false, {0xc0, 1, 0}, 3, {1, 'x', 6, 0, 0, 0, 0, 0, 0, 0, 9, 0}, 12},
-        {"more pairs than bytes", false, {0xc0, 1, 9}, 3, {1, 'x', 6, 0, 0, 0, 0, 0, 0, 0, 9}, 11},
-        {"more versions than bytes", false, {0xc0, 9, 0}, 3, {1, 'x', 6, 0, 0, 0, 0, 0, 0, 0, 9}, 11},
+        {"an own pair ahead of the dot", true, {0xc0, 2, 1, 0}, 4, {1, 'x', 6, 0, 0, 0, 0, 0, 0, 0, 9}, 11},
+        {"an own pair like the dot", false, {0xc0, 2, 1, 0}, 4, {1, 'x', 5, 0, 0, 0, 0, 0, 0, 0, 9}, 11},
+        {"an own pair behind the dot", false, {0xc0, 2, 1, 0}, 4, {1, 'x', 4, 0, 0, 0, 0, 0, 0, 0, 9}, 11},
+        {"bytes behind the end", false, {0xc0, 2, 1, 0}, 4, {1, 'x', 6, 0, 0, 0, 0, 0, 0, 0, 9, 0}, 12},
+        {"more pairs than bytes", false, {0xc0, 2, 1, 9}, 4, {1, 'x', 6, 0, 0, 0, 0, 0, 0, 0, 9}, 11},
+        {"more versions than bytes", false, {0xc0, 2, 9, 0}, 4, {1, 'x', 6, 0, 0, 0, 0, 0, 0, 0, 9}, 11},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint8_t record[64] = {[8] = RECORD_FORMAT};
@@ -292,6 +391,12 @@ static void objects_that_break_a_rule_are_not_taken(void **state)
     assert_true(is_encoding_taken(&object));
     pairs[0].actor.incarnation = live[1].dot.actor.incarnation = 0;
     assert_false(is_encoding_taken(&object));
+    pairs[0].actor = live[1].dot.actor = (struct actor){1, 1, 0}; /* no birth */
+    assert_false(is_encoding_taken(&object));
+    pairs[0].actor = live[1].dot.actor = request_actor(5); /* a request is no writer */
+    assert_false(is_encoding_taken(&object));
+    object.live_count = 1;
+    assert_true(is_encoding_taken(&object));
 }
 
 /* A write that covers it could not come after it. */
@@ -354,6 +459,9 @@ int main(void)
         cmocka_unit_test(truncation_and_flipped_bits_are_noticed),
         cmocka_unit_test(the_short_form_has_the_documented_bytes),
         cmocka_unit_test(the_long_form_has_the_documented_bytes),
+        cmocka_unit_test(a_second_name_follows_the_times),
+        cmocka_unit_test(names_of_requests_come_back),
+        cmocka_unit_test(records_of_format_one_are_read),
         cmocka_unit_test(one_version_costs_at_most_64_bytes_beyond_its_value),
         cmocka_unit_test(extreme_numbers_come_back),
         cmocka_unit_test(a_later_format_is_told_from_damage),
