@@ -196,6 +196,8 @@ static enum engine_status scan(struct engine *engine, unsigned reader, struct by
     if (is_at(&fake->records, row, after))
         row++;
     *visited = 0;
+    if (fake->read_fails != ENGINE_OK)
+        return fake->read_fails;
     for (; row < fake->records.count && *visited < max; row++) {
         ++*visited;
         if (!visit(context, blob_bytes(fake->records.rows[row].key), blob_bytes(fake->records.rows[row].record)))

@@ -40,6 +40,7 @@ struct entry {
     uint16_t partition;
     uint8_t key_len;
     uint8_t flags;
+    uint64_t base; /* while it is dirty: the weight in the hash tree of what the engine has of the key; 0: of nothing */
     uint8_t key[];
 };
 

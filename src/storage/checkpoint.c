@@ -95,10 +95,12 @@ static size_t load_batch(struct store *store)
         struct batch_item *item = &checkpoint->batch[count++];
         store->ports.locks->take(&stripe->lock);
         CHECK((entry->flags & ENTRY_DIRTY) != 0);
-        *item = (struct batch_item){.entry = entry, .generation = entry->generation};
+        *item = (struct batch_item){.entry = entry, .generation = entry->generation, .base = entry->base};
         item->record = entry->record == NULL ? NULL : blob_retain(entry->record);
         store->ports.locks->give(&stripe->lock);
         bytes += entry->key_len + (item->record == NULL ? 0U : item->record->len);
+        if (store->tree != NULL && entry->key_len != 0)
+            item->weight = tree_weight_of_record(entry->hash, bytes_of_record(item->record));
     }
     return count;
 }
@@ -138,6 +140,28 @@ static hybrid_time newest_of_batch(const struct checkpoint *checkpoint, size_t c
     return newest;
 }
 
+/* Before the batch replaces what they are about. A tree that cannot be put right now is no reason to keep records from
+ * the engine. */
+static void correct_tree(struct store *store)
+{
+    bool failed = false;
+    if (store->tree == NULL || !tree_has_suspects(store->tree))
+        return;
+    tree_correct(store->tree, store->ports.engine, &failed);
+    if (failed)
+        counter_add_shared(&store->counters.io_errors, 1);
+}
+
+/* The leaves of the batch's records, there and back. */
+static void change_tree(struct store *store, size_t count, bool back)
+{
+    for (size_t i = 0; i < count && store->tree != NULL; i++) {
+        const struct batch_item *item = &store->checkpoint.batch[i];
+        tree_store_change(store->tree, item->entry->hash, back ? item->weight : item->base,
+                          back ? item->base : item->weight);
+    }
+}
+
 static enum engine_status put_batch(struct store *store, size_t count, bool last, hybrid_time newest)
 {
     struct engine *engine = store->ports.engine;
@@ -145,6 +169,8 @@ static enum engine_status put_batch(struct store *store, size_t count, bool last
     enum engine_status status = engine->ops->begin(engine);
     for (size_t i = 0; i < count && status == ENGINE_OK; i++)
         status = put_item(engine, &checkpoint->batch[i]);
+    if (status == ENGINE_OK && store->tree != NULL)
+        status = tree_put(store->tree, engine);
     if (status == ENGINE_OK && last && checkpoint->moves_floor)
         status = put_number_pair(engine, META_LOG_FLOOR, checkpoint->floor, atomic_load(&store->logs.next_sequence));
     uint8_t clock[8];
@@ -164,6 +190,7 @@ static void settle_batch(struct store *store, size_t count)
         struct stripe *stripe = buffer_stripe(&store->buffer, item->entry->hash);
         bool keep = item->record != NULL && item->record->len <= store->record_clean_max;
         store->ports.locks->take(&stripe->lock);
+        item->entry->base = item->weight;
         if (item->entry->generation == item->generation)
             buffer_mark_clean(&store->buffer, stripe, item->entry, keep);
         store->ports.locks->give(&stripe->lock);
@@ -257,8 +284,14 @@ enum engine_status checkpoint_write_batch(struct store *store, hybrid_time newes
     CHECK(checkpoint->running);
     size_t count = load_batch(store);
     bool last = checkpoint->next + count == checkpoint->count;
+    correct_tree(store);
+    change_tree(store, count, false);
     enum engine_status status = put_batch(store, count, last, newest);
     store_note_usage(store); /* before what was written is no longer dirty: it must count once at least */
+    if (status != ENGINE_OK)
+        change_tree(store, count, true);
+    else if (store->tree != NULL)
+        tree_settle(store->tree);
     if (status == ENGINE_OK) {
         settle_batch(store, count);
         note_success(store);

@@ -31,6 +31,7 @@ struct batch_item {
     struct entry *entry;
     struct blob *record; /* a reference; NULL: erase */
     uint32_t generation;
+    uint64_t base, weight; /* in the hash tree: of what it replaces in the engine, of the record */
 };
 
 /* The state of the round, the storage thread's. */

@@ -33,10 +33,14 @@ struct engine_usage {
 
 struct engine;
 
+/* A reader for the storage thread, and for whoever is alone with the engine, beside those of the loops. */
+enum { ENGINE_READER_STORAGE = 0xffff };
+
 /* Keys are the partition (2 bytes, big-endian) followed by the client's key, so that a partition is one range. */
 struct engine_ops {
     /* Copies a record out of a fresh snapshot into a new blob that the caller releases. `reader` is the
-     * number of the calling loop (each has its own snapshot handle); one thread per reader at a time. */
+     * number of the calling loop (each has its own snapshot handle) or ENGINE_READER_STORAGE; one thread per reader at
+     * a time. */
     enum engine_status (*read)(struct engine *, unsigned reader, struct bytes key, struct blob **record);
 
     /* One batch at a time, all by the storage thread: begin, any number of put and erase, then commit or abort.

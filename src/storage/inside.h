@@ -119,19 +119,21 @@ static inline void store_note_dirty(struct store *store, struct instant now)
     store->ports.wake_storage(store->ports.host);
 }
 
-/* The record of this key has become another one; the bytes may be empty. Under its stripe's lock, before the old one is
- * released. */
-static inline void store_note_change(struct store *store, const struct place *place, struct bytes before,
-                                     struct bytes after)
-{
-    if (store->tree != NULL && place->key.len != 0)
-        tree_change(store->tree, place->hash, tree_weight_of_record(place->hash, before),
-                    tree_weight_of_record(place->hash, after));
-}
-
 static inline struct bytes bytes_of_record(const struct blob *record)
 {
     return record == NULL ? bytes_of(NULL, 0) : blob_bytes(record);
+}
+
+/* The record of this key becomes another one; either may be empty. Under its stripe's lock. Returns the weight of the
+ * one before, which a clean entry has to remember. */
+static inline uint64_t store_note_change(struct store *store, const struct place *place, struct bytes before,
+                                         struct bytes after)
+{
+    if (store->tree == NULL || place->key.len == 0)
+        return 0;
+    uint64_t weight = tree_weight_of_record(place->hash, before);
+    tree_change(store->tree, place->hash, weight, tree_weight_of_record(place->hash, after));
+    return weight;
 }
 
 #endif

@@ -8,6 +8,7 @@ struct found {
     struct stripe *stripe;
     struct entry *entry;
     struct blob *fetched;
+    bool is_corrupt; /* the engine's is, and counts as none */
 };
 
 uint8_t *store_draft_alloc(struct store_draft *draft, size_t len)
@@ -244,7 +245,8 @@ static struct bytes current_of(const struct found *found)
 static struct blob *install(struct store *store, const struct store_op *op, const struct place *place,
                             struct found *found, struct blob *record, struct instant now)
 {
-    store_note_change(store, place, current_of(found), bytes_of_record(record));
+    uint64_t weight = store_note_change(store, place, current_of(found), bytes_of_record(record));
+    bool was_dirty = found->entry != NULL && (found->entry->flags & ENTRY_DIRTY) != 0;
     bool durable = store_is_durable(store);
     unsigned kept = found->entry == NULL ? 0 : found->entry->flags & (ENTRY_RECENT | ENTRY_FETCHED);
     unsigned flags = (durable ? ENTRY_DIRTY : 0) | (op->keeps_use ? kept : kept & ENTRY_RECENT);
@@ -257,9 +259,14 @@ static struct blob *install(struct store *store, const struct store_op *op, cons
         old =
             buffer_replace(&store->buffer, found->stripe, found->entry, record, flags | ENTRY_RECENT, seconds_of(now));
     else
-        buffer_insert(&store->buffer, found->stripe, place, record, flags, seconds_of(now));
-    if (durable)
-        store_note_dirty(store, now);
+        found->entry = buffer_insert(&store->buffer, found->stripe, place, record, flags, seconds_of(now));
+    if (!durable)
+        return old;
+    if (!was_dirty)
+        found->entry->base = weight;
+    if (found->is_corrupt && store->tree != NULL)
+        tree_suspect_leaf(store->tree, place->partition, place->hash);
+    store_note_dirty(store, now);
     return old;
 }
 
@@ -326,7 +333,8 @@ static enum progress update_record(struct store_loop *loop, struct instant now, 
     struct blob *old = NULL;
     op->log_position = 0;
     enum store_status status = find(loop, op, &place, &found);
-    if (status == STORE_CORRUPT && op->replaces_corrupt)
+    found.is_corrupt = status == STORE_CORRUPT;
+    if (found.is_corrupt && op->replaces_corrupt)
         status = STORE_ABSENT;
     describe_use(op, found.entry, seconds_of(now));
     enum progress progress = status == STORE_OK || status == STORE_ABSENT

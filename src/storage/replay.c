@@ -33,7 +33,7 @@ struct replay {
     size_t heap_count;
     uint64_t floor, sequence_last, generation_last;
     struct arena arena;
-    bool failed;
+    bool failed, built_tree;
 };
 
 static void fail(struct replay *replay, const char *text)
@@ -295,15 +295,18 @@ static struct blob *merged(struct replay *replay, const struct log_record *recor
 }
 
 /* The newest record that the store has. A damaged one in the engine counts as none: the log has a good one. */
-static struct blob *current_of(struct replay *replay, const struct log_record *record, struct entry *entry)
+static struct blob *current_of(struct replay *replay, const struct log_record *record, struct entry *entry,
+                               bool *is_corrupt)
 {
     struct blob *current = NULL;
+    *is_corrupt = false;
     if (entry != NULL)
         return entry->record == NULL ? NULL : blob_retain(entry->record);
     enum store_status status = store_read_engine(replay->store, 0, record->partition, record->key, &current);
     if (status == STORE_IO || status == STORE_FULL)
         fail(replay, "The engine could not be read while the log was replayed; nothing was lost; check the disk of the "
                      "data directory.");
+    *is_corrupt = status == STORE_CORRUPT;
     return current;
 }
 
@@ -311,11 +314,14 @@ static void install(struct replay *replay, const struct place *place, struct str
                     const struct blob *before, struct blob *record)
 {
     struct buffer *buffer = &replay->store->buffer;
-    store_note_change(replay->store, place, bytes_of_record(before), bytes_of_record(record));
+    bool was_dirty = entry != NULL && (entry->flags & ENTRY_DIRTY) != 0;
+    uint64_t weight = store_note_change(replay->store, place, bytes_of_record(before), bytes_of_record(record));
     if (entry == NULL)
-        buffer_insert(buffer, stripe, place, record, ENTRY_DIRTY, 0);
+        entry = buffer_insert(buffer, stripe, place, record, ENTRY_DIRTY, 0);
     else
         blob_release(buffer_replace(buffer, stripe, entry, record, ENTRY_DIRTY, 0));
+    if (!was_dirty)
+        entry->base = weight;
 }
 
 /* No lock is taken: no other thread has been started. */
@@ -329,33 +335,51 @@ static void replay_record(struct replay *replay, const struct log_record *record
     replay->sequence_last = record->sequence > replay->sequence_last ? record->sequence : replay->sequence_last;
     replay->found->replayed_records++;
     replay->found->replayed_bytes += log_record_size(record->key.len, record->record.len);
-    struct blob *current = current_of(replay, record, entry), *result = NULL;
-    if (!replay->failed && record->record.len == 0)
-        install(replay, &place, stripe, entry, current, NULL);
-    else if (!replay->failed && (result = merged(replay, record, current)) != NULL)
+    bool is_corrupt;
+    struct blob *current = current_of(replay, record, entry, &is_corrupt), *result = NULL;
+    bool erases = record->record.len == 0;
+    if (!replay->failed && !erases)
+        result = merged(replay, record, current);
+    if (result != NULL || (erases && !replay->failed)) {
         install(replay, &place, stripe, entry, current, result);
+        if (is_corrupt && replay->store->tree != NULL)
+            tree_suspect_leaf(replay->store->tree, place.partition, place.hash);
+    }
     blob_release(current);
 }
 
 /* ---- The tree ---- */
 
-static void weigh(void *context, uint16_t partition, struct bytes key, struct bytes record)
+static void meet_damaged(void *context, uint16_t partition, struct bytes key)
 {
     struct replay *replay = context;
-    struct place place = {.hash = hash_of_key(key), .partition = partition, .key = key};
-    store_note_change(replay->store, &place, bytes_of(NULL, 0), record);
+    store_report_corrupt(replay->store, partition, key);
 }
 
-static void build_tree(struct replay *replay)
+static void build_tree(struct replay *replay, bool is_damaged)
 {
-    struct store_cursor cursor = {0};
-    uint64_t errors = atomic_load(&replay->store->counters.io_errors);
-    while (cursor.passes == 0 && !replay->failed) {
-        store_scan(replay->store, &replay->store->loops[0], &cursor, 4096, weigh, replay);
-        if (atomic_load(&replay->store->counters.io_errors) != errors)
-            fail(replay, "The engine could not be read while the hash tree was built; nothing was changed; check the "
-                         "disk of the data directory.");
+    uint64_t records;
+    if (!tree_build(replay->store->tree, replay->store->ports.engine, meet_damaged, replay, &records)) {
+        fail(replay, "The engine could not be read while the hash tree was built; nothing was changed; check the disk "
+                     "of the data directory.");
+        return;
     }
+    replay->built_tree = records != 0;
+    char text[160];
+    snprintf(text, sizeof text, "%s: it was built from %llu records, once.",
+             is_damaged ? "The stored hash tree was damaged" : "There was no hash tree in the data directory",
+             (unsigned long long)records);
+    if (records != 0)
+        store_report(replay->store, text);
+}
+
+static void find_tree(struct replay *replay)
+{
+    enum tree_load got = tree_load(replay->store->tree, replay->store->ports.engine);
+    if (got == TREE_FAILED)
+        fail(replay, "The hash tree could not be read; nothing was changed; check the disk of the data directory.");
+    else if (got != TREE_LOADED)
+        build_tree(replay, got == TREE_DAMAGED);
 }
 
 /* ---- All of it ---- */
@@ -392,7 +416,7 @@ static void settle(struct replay *replay)
     atomic_store(&store->logs.next_generation, replay->generation_last + 1 + GENERATIONS_SKIPPED);
     atomic_store(&store->logs.next_sequence, replay->sequence_last + 1);
     store->checkpoint.floor_done = replay->floor;
-    if (replay->segment_count != 0)
+    if (replay->segment_count != 0 || replay->built_tree)
         checkpoint_all(store, true, replay->found->newest); /* a failure is reported and retried by the slices */
     if (!log_supply_first(&store->logs, store->loop_count))
         store_report(store, "No segment of the log could be created because the disk is full or fails; updates are "
@@ -409,7 +433,7 @@ bool replay_all(struct store *store, struct store_recovery *found)
     arena_init(&replay->arena);
     read_meta(replay);
     if (!replay->failed && store->tree != NULL)
-        build_tree(replay);
+        find_tree(replay);
     if (!replay->failed)
         find_segments(replay);
     if (replay->failed) {

@@ -124,6 +124,16 @@ struct tree *store_tree(struct store *store)
     return store->tree;
 }
 
+void store_correct_tree(struct store *store, uint32_t partition_count, uint16_t partition)
+{
+    if (store->tree == NULL)
+        return;
+    CHECK(partition_count <= TREE_LEAVES / 4 && partition < partition_count);
+    tree_suspect_partition(store->tree, partition_count, partition);
+    atomic_store(&store->checkpoint_wanted, true);
+    store->ports.wake_storage(store->ports.host);
+}
+
 struct store_loop *store_loop_of(struct store *store, unsigned loop)
 {
     CHECK(loop < store->loop_count);
@@ -282,6 +292,7 @@ void store_stats(struct store *store, struct store_stats *out)
     out->log_segments += store->logs.spare_count + store->logs.sealed_count;
     out->log_bytes = store->logs.bytes;
     store->ports.locks->give(&store->logs.lock);
+    out->leaves_corrected = store->tree == NULL ? 0 : get(&store->tree->corrected);
     out->has_engine = store_is_durable(store);
     if (out->has_engine)
         store->ports.engine->ops->usage(store->ports.engine, &out->engine);

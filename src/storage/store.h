@@ -200,6 +200,9 @@ bool store_is_checkpointed(struct store *store, uint64_t mark);
 /* The hash tree over all records with a key, kept with every update (storage/tree.h). NULL: a volatile store has none,
  * nor has one that was opened with limits.no_tree. */
 struct tree *store_tree(struct store *store);
+/* The tree of this partition is not what its records say (a checker found so): before the next batch of a checkpoint,
+ * which is asked for, its leaves are summed up anew. Any thread. */
+void store_correct_tree(struct store *store, uint32_t partition_count, uint16_t partition);
 
 /* Named values that belong to the node, kept with the checkpoint (identity, flush time ...). The write is synced when
  * it returns true. Storage thread, or before the threads start. A volatile store forgets them. */
@@ -216,6 +219,7 @@ struct store_stats {
     uint64_t log_appended_bytes, log_segments, log_bytes, log_syncs;
     uint64_t updates_waited; /* updates that had to wait for space */
     uint64_t corrupt_records, io_errors, full_errors;
+    uint64_t leaves_corrected; /* of the hash tree: after a damaged record was replaced, or by store_correct_tree */
     bool has_engine;
     struct engine_usage engine;
 };

@@ -12,6 +12,9 @@ struct tree *tree_new(void)
     CHECK_MEMORY(tree);
     tree->leaves = calloc(TREE_LEAVES, sizeof *tree->leaves);
     CHECK_MEMORY(tree->leaves);
+    tree->stored = calloc(TREE_LEAVES, sizeof *tree->stored);
+    CHECK_MEMORY(tree->stored);
+    atomic_flag_clear(&tree->guard);
     return tree;
 }
 
@@ -20,6 +23,7 @@ void tree_free(struct tree *tree)
     if (tree == NULL)
         return;
     free(tree->leaves);
+    free(tree->stored);
     free(tree);
 }
 
@@ -52,4 +56,27 @@ uint64_t tree_root(const struct tree *tree, uint32_t partition_count, uint16_t p
             root = hash_mix(root ^ hash_mix(leaf + i));
     }
     return root;
+}
+
+static void add_suspect(struct tree *tree, struct tree_suspect suspect)
+{
+    while (atomic_flag_test_and_set_explicit(&tree->guard, memory_order_acquire)) {
+    }
+    uint32_t count = atomic_load_explicit(&tree->suspect_count, memory_order_relaxed);
+    if (count == TREE_SUSPECTS_MAX)
+        tree->all_suspect = true;
+    else
+        tree->suspects[count++] = suspect;
+    atomic_store_explicit(&tree->suspect_count, count, memory_order_relaxed);
+    atomic_flag_clear_explicit(&tree->guard, memory_order_release);
+}
+
+void tree_suspect_leaf(struct tree *tree, uint16_t partition, uint32_t hash)
+{
+    add_suspect(tree, (struct tree_suspect){.partition = partition, .leaf = hash & (TREE_LEAVES - 1)});
+}
+
+void tree_suspect_partition(struct tree *tree, uint32_t partition_count, uint16_t partition)
+{
+    add_suspect(tree, (struct tree_suspect){.partition = partition, .partition_count = partition_count});
 }

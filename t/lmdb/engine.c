@@ -573,7 +573,7 @@ static void a_later_format_is_refused_and_left_alone(void **state)
     assert_int_equal(open_engine(f), LMDB_OPEN_OK);
     assert_int_equal(put_one(f->engine, "a", text("1")), ENGINE_OK);
     close_engine(f);
-    write_foreign(f, "meta", "lmdb-format", "2");
+    write_foreign(f, "meta", "lmdb-format", "3");
     assert_int_equal(open_engine(f), LMDB_OPEN_NEWER);
     assert_null(f->engine);
     assert_non_null(strstr(f->error, "later release"));

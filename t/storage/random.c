@@ -1,5 +1,6 @@
 /* Thousands of random operations, checkpoints, syncs, faults, kills and losses of power against a simple model: for
  * every key the history of its states and the last of them that must survive. */
+#include "storage/check_tree.h"
 #include "storage/fixture.h"
 
 #include "base/check.h"
@@ -174,6 +175,7 @@ static void step_crash(struct run *run)
     fixture_open(&run->fixture);
     assert_false(run->fixture.found.clean && run->fixture.found.replayed_records > 0);
     check_survivors(run, power_loss);
+    check_tree(&run->fixture, power_loss ? "after a loss of power" : "after a kill", run->seed);
 }
 
 static void step_stop(struct run *run)
@@ -185,6 +187,7 @@ static void step_stop(struct run *run)
     fixture_open(&run->fixture);
     assert_true(run->fixture.found.clean);
     assert_int_equal(run->fixture.found.replayed_records, 0);
+    check_tree(&run->fixture, "after a stop", run->seed);
     for (unsigned key = 0; key < KEYS; key++) {
         struct history *history = &run->keys[key];
         assert_int_equal(read_state(run, key), history->states[history->count - 1]);
@@ -221,8 +224,10 @@ static void step(struct run *run)
         step_update(run);
     else if (dice < 750)
         step_read(run);
-    else if (dice < 900)
+    else if (dice < 890)
         store_checkpoint_slice(fixture->store, fixture->now, fixture->clock);
+    else if (dice < 900)
+        check_tree(fixture, "between two slices", run->seed);
     else if (dice < 960)
         store_sync(fixture->store);
     else if (dice < 975)

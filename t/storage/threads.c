@@ -1,5 +1,7 @@
 /* Real threads over one store: loops, storage and sync. Meant for ThreadSanitizer as well. */
+#include "storage/check_tree.h"
 #include "storage/fixture.h"
+#include "storage/tree.h"
 
 #include "base/check.h"
 #include "version/record.h"
@@ -140,6 +142,9 @@ static void *run_sync(void *context)
     struct shared *shared = context;
     while (!atomic_load(&shared->stop)) {
         store_sync(shared->fixture.store);
+        for (uint16_t partition = 0; partition < 4; partition++)
+            tree_root(store_tree(shared->fixture.store), 65536, partition);
+        store_is_checkpointed(shared->fixture.store, store_mark(shared->fixture.store));
         sched_yield();
     }
     return NULL;
@@ -188,6 +193,9 @@ static void every_loop_reads_its_own_writes(void **state)
     struct store_stats stats;
     store_stats(shared->fixture.store, &stats);
     assert_true(stats.evictions > 0 && stats.checkpoints > 2 && stats.engine_reads > 0);
+    check_tree(&shared->fixture, "after all threads", 0);
+    fixture_checkpoint(&shared->fixture);
+    check_tree(&shared->fixture, "after the last checkpoint", 0);
     fixture_close(&shared->fixture);
     free(shared);
 }

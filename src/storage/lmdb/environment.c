@@ -62,8 +62,11 @@ static int create_tables(struct environment *environment, MDB_txn *txn)
     int code = mdb_dbi_open(txn, "data", MDB_CREATE, &environment->data);
     if (code == 0)
         code = mdb_dbi_open(txn, "meta", MDB_CREATE, &environment->meta);
-    if (code != 0)
-        return code;
+    return code;
+}
+
+static int note_format(struct environment *environment, MDB_txn *txn)
+{
     char format[12];
     snprintf(format, sizeof(format), "%d", LMDB_FORMAT);
     MDB_val key = {.mv_size = strlen(FORMAT_NAME), .mv_data = (void *)(uintptr_t)FORMAT_NAME};
@@ -109,6 +112,8 @@ static enum lmdb_open_status open_tables(struct environment *environment, const 
         format = 0;
         code = find_tables(environment, txn, &format);
     }
+    if (code == 0 && (stat.ms_entries == 0 || (format != 0 && format < LMDB_FORMAT)))
+        code = note_format(environment, txn);
     if (code != 0 || format == 0 || format > LMDB_FORMAT) {
         mdb_txn_abort(txn);
         if (code != 0)

@@ -103,11 +103,17 @@ static enum engine_status get(struct lmdb_engine *lmdb, unsigned reader, bool me
     return status;
 }
 
+/* The last one reads for the storage thread, and the meta table. */
+static unsigned number_of(const struct lmdb_engine *lmdb, unsigned reader)
+{
+    CHECK(reader < lmdb->options.readers || reader == ENGINE_READER_STORAGE);
+    return reader == ENGINE_READER_STORAGE ? lmdb->options.readers : reader;
+}
+
 static enum engine_status lmdb_read(struct engine *engine, unsigned reader, struct bytes key, struct blob **record)
 {
     struct lmdb_engine *lmdb = lmdb_of(engine);
-    CHECK(reader < lmdb->options.readers);
-    return get(lmdb, reader, false, key, record);
+    return get(lmdb, number_of(lmdb, reader), false, key, record);
 }
 
 static enum engine_status lmdb_read_meta(struct engine *engine, const char *name, struct blob **value)
@@ -178,7 +184,8 @@ static enum engine_status lmdb_scan(struct engine *engine, unsigned reader, stru
                                     engine_visit *visit, void *context, size_t *visited)
 {
     struct lmdb_engine *lmdb = lmdb_of(engine);
-    CHECK(reader < lmdb->options.readers && after.len <= ENGINE_KEY_MAX);
+    CHECK(after.len <= ENGINE_KEY_MAX);
+    reader = number_of(lmdb, reader);
     struct scan scan = {.visit = visit, .context = context, .left = max, .last_len = after.len};
     if (after.len != 0)
         memcpy(scan.last, after.at, after.len);

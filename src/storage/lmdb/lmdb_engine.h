@@ -12,7 +12,8 @@
 #include <stdint.h>
 
 enum {
-    LMDB_FORMAT = 1,           /* of the tables' layout; a directory with a later one is refused */
+    LMDB_FORMAT = 2, /* of the tables' layout; a directory with a later one is refused, an earlier one becomes this: a
+                      * program that knows only 1 would leave the hash tree in `meta` as it is and change the records */
     LMDB_TABLES_MAX = 8,       /* named tables an environment may hold: data, meta and those of later releases */
     LMDB_SNAPSHOT_MS_MAX = 10, /* a scan renews its snapshot after this time */
     LMDB_ERROR_MAX = 512       /* bytes of an error text */
