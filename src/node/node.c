@@ -10,6 +10,7 @@
 #include "node/serve.h"
 #include "node/shared.h"
 #include "node/sweep.h"
+#include "node/survey.h"
 
 enum {
     SERVES_POOLED = 1024,   /* unused serves that are kept */
@@ -58,6 +59,7 @@ void node_init(struct node *node, struct node_shared *shared, struct store_loop 
     prng_init(&node->names, shared->replica.incarnation + hash_mix(atomic_fetch_add(&shared->name_seeds, 1)));
     queue_init(&node->flushes);
     queue_init(&node->inspections);
+    queue_init(&node->surveys);
     queue_init(&node->rerouted);
     queue_init(&node->ended);
     queue_init(&node->unsettled);
@@ -70,6 +72,7 @@ void node_init(struct node *node, struct node_shared *shared, struct store_loop 
 void node_close(struct node *node)
 {
     CHECK(list_is_empty(&node->links) && node_pending(node) == 0 && queue_is_empty(&node->inspections));
+    CHECK(queue_is_empty(&node->surveys));
     sweep_free(node->sweep);
     forward_table_free(node->forwards);
     coordinator_close(&node->coordinator);
@@ -147,7 +150,7 @@ static void route_anew(struct node *node, struct instant now)
     }
 }
 
-static void on_own_op(struct node *node, struct store_op *op)
+static void on_own_op(struct node *node, struct instant now, struct store_op *op)
 {
     switch ((enum node_op)op->owner) {
     case NODE_OP_SWEEP:
@@ -156,7 +159,9 @@ static void on_own_op(struct node *node, struct store_op *op)
     case NODE_OP_READ:
     case NODE_OP_WRITE:
     case NODE_OP_FLUSH:
-        serve_on_stored(node, op);
+    case NODE_OP_HINT_READ:
+    case NODE_OP_HINT_WRITE:
+        serve_on_stored(node, now, op);
         break;
     case NODE_OP_GREETING:
         greeting_on_stored(node, op);
@@ -171,7 +176,7 @@ static inline unsigned on_stored(struct node *node, struct instant now, struct s
 {
     if (op->owner < COORDINATOR_OPS)
         return coordinator_on_stored(&node->coordinator, now, op);
-    on_own_op(node, op);
+    on_own_op(node, now, op);
     return 0;
 }
 
@@ -191,6 +196,19 @@ unsigned node_go_on(struct node *node, struct instant now)
         ended++;
     }
     inspect_end(node);
+    survey_end(node);
+    return ended;
+}
+
+/* What ends here may submit more to either store; that is fetched in the next round. */
+static unsigned settle_hints(struct node *node, struct instant now)
+{
+    unsigned ended = 0;
+    struct store_op *op;
+    while ((op = store_next_done(node->hint_store, now)) != NULL) {
+        ended += on_stored(node, now, op);
+        node->has_more = true;
+    }
     return ended;
 }
 
@@ -203,6 +221,8 @@ unsigned node_settle(struct node *node, struct instant now)
     for (;;) {
         while ((op = store_next_done(node->store, now)) != NULL)
             ended += on_stored(node, now, op);
+        if (node->hint_store != NULL)
+            ended += settle_hints(node, now);
         if (!queue_is_empty(&node->coordinator.ended))
             ended += coordinator_settle(&node->coordinator, now);
         if (!node->has_more)
@@ -223,6 +243,8 @@ static bool receive_ask(struct node *node, struct instant now, struct node_link 
         return serve_forward(node, now, link, frame);
     case MESSAGE_FLUSH:
         return serve_flush(node, now, link, frame);
+    case MESSAGE_SURVEY:
+        return survey_receive(node, link, frame);
     default:
         return false;
     }
@@ -276,6 +298,8 @@ static bool receive_answer(struct node *node, struct instant now, struct node_li
         return forward_on_reply(node, now, link, frame);
     case MESSAGE_FLUSH_REPLY:
         return on_flush_reply(node, now, link, frame);
+    case MESSAGE_SURVEY_REPLY:
+        return survey_on_reply(node, link, frame);
     default:
         return false;
     }
@@ -310,6 +334,7 @@ void node_tick(struct node *node, struct instant now)
     forward_tick(node, now);
     greeting_tick(node, now);
     inspect_tick(node, now);
+    survey_tick(node, now);
     (void)node_settle(node, now); /* what starts anew here may have ended already */
 }
 
@@ -321,6 +346,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 uint64_t node_wake_at(const struct node *node)
 {
     uint64_t own = earlier(earlier(node->greet_at_ns, node->peers.wake_at_ns), inspect_wake_at(node));
+    own = earlier(own, survey_wake_at(node));
     if (!node->is_alone)
         own = earlier(own, node->beat_at_ns);
     return earlier(earlier(own, forward_wake_at(node)), coordinator_wake_at(&node->coordinator));

@@ -7,6 +7,7 @@
  *   forward.c   who coordinates a request; those on their way to another coordinator and back
  *   forward_wire.c  a request as a message, and the answer, at both ends
  *   serve.c     what other nodes ask of this one: read, write, flush
+ *   serve_hints.c  read of what this node keeps for others
  *   serve_forward.c  their clients' requests, coordinated here
  *   once.h      at most once for each forwarded request
  *   greeting.c  links: what must be exchanged before any data; who is silent
@@ -15,6 +16,7 @@
  *   publish.c   ring views and buckets, swapped whole under running loops
  *   sweep.c     frees the dead
  *   empty.c     whether anything was ever stored
+ *   survey.c               whether all copies are the same at this moment
  *   describe.c, inspect.c  a key's versions, here and at all replicas */
 #ifndef NODE_NODE_H
 #define NODE_NODE_H
@@ -132,6 +134,8 @@ struct node {
     uint64_t thawed_until_ns; /* until then what is read may have lain in the sockets meanwhile */
     struct queue inspections; /* under way (inspect.c) */
     uint64_t inspection_serial;
+    struct queue surveys; /* under way (survey.c) */
+    uint64_t survey_serial;
     unsigned pending;       /* serves and greetings that are under way */
     struct queue rerouted;  /* requests for which a coordinator is to be chosen anew, by op.link */
     struct queue ended;     /* requests that ended outside the coordinator, by op.link */

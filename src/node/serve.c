@@ -81,10 +81,45 @@ static struct bytes keep_key(struct serve *serve, struct bytes key)
     return bytes_of(serve->key, key.len);
 }
 
-static void refuse_read(struct node *node, struct node_link *link, uint64_t id, enum message_status status)
+static bool is_owner(const struct node *node, uint16_t partition)
 {
-    const struct message_read_reply reply = {.id = id, .epoch = node->view->epoch, .status = status};
+    return node->self_index >= 0 && ring_owner_place(node->view, partition, (uint32_t)node->self_index) >= 0;
+}
+
+/* An answer without an object. */
+static void answer_read(struct node *node, struct node_link *link, uint64_t id, enum message_status status,
+                        bool is_hint)
+{
+    const struct message_read_reply reply = {
+        .id = id, .epoch = node->view->epoch, .status = status, .is_hint = is_hint};
     message_write_read_reply(reply_to(node, link), &reply, NULL);
+}
+
+static void release(struct node *node, struct serve *serve)
+{
+    serve_end(serve);
+    pool_return(&node->serves, serve);
+}
+
+static void read_own(struct node *node, struct instant now, struct serve *serve, const struct message_read *read)
+{
+    serve->horizon = standing_horizon(node->shared->standing, read->partition);
+    serve->read = (struct store_op){.kind = STORE_READ,
+                                    .owner = NODE_OP_READ,
+                                    .peek = read->peek,
+                                    .partition = read->partition,
+                                    .hash = read->hash,
+                                    .key = keep_key(serve, read->key)};
+    store_submit(node->store, now, &serve->read);
+}
+
+static void read_hints(struct node *node, struct instant now, struct serve *serve, const struct message_read *read)
+{
+    struct bytes key = keep_key(serve, read->key);
+    if (serve_hints_begin(node, now, serve, key, read->partition, read->hash))
+        return;
+    answer_read(node, serve->link, serve->id, MESSAGE_ABSENT, true);
+    release(node, serve);
 }
 
 bool serve_read(struct node *node, struct instant now, struct node_link *link, const struct frame *frame)
@@ -93,24 +128,21 @@ bool serve_read(struct node *node, struct instant now, struct node_link *link, c
     if (!message_read_read(frame, &read) || !is_placed(node, read.partition, read.hash))
         return false;
     if (is_stale(node, now, read.epoch)) {
-        refuse_read(node, link, read.id, MESSAGE_STALE_EPOCH);
+        answer_read(node, link, read.id, MESSAGE_STALE_EPOCH, false);
         return true;
     }
     if (!serve_has_room(node, link, 0)) {
-        refuse_read(node, link, read.id, MESSAGE_FAILED);
+        answer_read(node, link, read.id, MESSAGE_FAILED, false);
         return true;
     }
     struct serve *serve = borrow(node, link, read.id, 0);
     serve->has_fingerprint = read.has_fingerprint;
     serve->fingerprint = read.fingerprint;
-    serve->read = (struct store_op){.kind = STORE_READ,
-                                    .owner = NODE_OP_READ,
-                                    .peek = read.peek,
-                                    .partition = read.partition,
-                                    .hash = read.hash,
-                                    .key = keep_key(serve, read.key)};
     counter_increment(&node->counters.served_reads);
-    store_submit(node->store, now, &serve->read);
+    if (is_owner(node, read.partition))
+        read_own(node, now, serve, &read);
+    else
+        read_hints(node, now, serve, &read);
     return true;
 }
 
@@ -138,12 +170,38 @@ static void on_read(struct node *node, struct serve *serve)
                                            .epoch = node->view->epoch,
                                            .status = answer_to_read(serve),
                                            .idle_s = op->idle_s,
-                                           .fetched_before = op->fetched_before};
+                                           .fetched_before = op->fetched_before,
+                                           .is_doubtful = standing_is_doubtful(node->shared->standing, op->partition),
+                                           .horizon = serve->horizon};
         if (reply.status == MESSAGE_OK)
             reply.record = blob_bytes(op->record);
         message_write_read_reply(reply_to(node, serve->link), &reply, op->record);
     }
     blob_release(op->record);
+}
+
+/* What is kept for an owner has no horizon, and that nothing is kept is no answer of an owner. */
+static void on_hint_read(struct node *node, struct instant now, struct serve *serve)
+{
+    struct blob *record = NULL;
+    bool ok = true;
+    if (!serve_hints_on_read(node, now, serve, &record))
+        return;
+    if (serve->link != NULL && record != NULL) {
+        struct message_read_reply reply = {
+            .id = serve->id, .epoch = node->view->epoch, .status = MESSAGE_OK, .is_hint = true};
+        bool is_same =
+            serve->has_fingerprint && record_fingerprint(blob_bytes(record), &ok) == serve->fingerprint && ok;
+        if (is_same)
+            reply.status = MESSAGE_SAME;
+        else
+            reply.record = blob_bytes(record);
+        message_write_read_reply(reply_to(node, serve->link), &reply, is_same ? NULL : record);
+    } else if (serve->link != NULL) {
+        answer_read(node, serve->link, serve->id, serve->hints.failed ? MESSAGE_FAILED : MESSAGE_ABSENT, true);
+    }
+    blob_release(record);
+    release(node, serve);
 }
 
 static void answer_write(struct node *node, struct node_link *link, uint64_t id, enum message_status status,
@@ -158,20 +216,48 @@ static bool is_held(const struct node *node, const struct message_write *write)
     return !write->is_repair && atomic_load_explicit(&node->shared->writes_held, memory_order_acquire);
 }
 
-static void submit_merge(struct node *node, struct instant now, struct serve *serve, const struct message_write *write,
-                         struct blob *incoming)
+static bool keeps_newest(const struct node *node, struct bytes key)
 {
-    struct replica_merge *merge = &serve->merge;
-    bool is_lww = bucket_of_key(node_buckets(node->shared), write->key)->reconcile == RECONCILE_LWW;
-    replica_merge_init(merge, &node->shared->replica, &node->scratch, now, incoming, is_lww);
-    merge->op.owner = NODE_OP_WRITE;
+    return bucket_of_key(node_buckets(node->shared), key)->reconcile == RECONCILE_LWW;
+}
+
+static void fill_merge(struct replica_merge *merge, const struct message_write *write)
+{
+    merge->horizon = write->horizon;
     merge->op.durability = (enum durability)write->durability;
     merge->op.keeps_use = write->keeps_use;
     merge->op.is_use = write->is_use;
     merge->op.partition = write->partition;
     merge->op.hash = write->hash;
+}
+
+static void submit_merge(struct node *node, struct instant now, struct serve *serve, const struct message_write *write,
+                         struct blob *incoming)
+{
+    struct replica_merge *merge = &serve->merge;
+    replica_merge_init(merge, &node->shared->replica, &node->scratch, now, incoming, keeps_newest(node, write->key));
+    fill_merge(merge, write);
+    merge->op.owner = NODE_OP_WRITE;
     merge->op.key = keep_key(serve, write->key);
     store_submit(node->store, now, &merge->op);
+}
+
+static void submit_hint(struct node *node, struct instant now, struct serve *serve, const struct message_write *write,
+                        struct blob *incoming)
+{
+    struct hint_write *hint = &serve->hint;
+    hint_write_init(hint, node->shared->hints, &node->scratch, now, incoming, keeps_newest(node, write->key),
+                    write->stands_in_for, write->key);
+    fill_merge(&hint->merge, write);
+    hint->merge.op.owner = NODE_OP_HINT_WRITE;
+    store_submit(node->hint_store, now, &hint->merge.op);
+}
+
+/* Is it to be kept for somebody else? By this node's table it may be an owner itself: then it is no hint. */
+static bool is_for_another(const struct node *node, const struct message_write *write)
+{
+    return write->stands_in_for != 0 && write->stands_in_for != node->shared->replica.node
+           && !is_owner(node, write->partition);
 }
 
 bool serve_write(struct node *node, struct instant now, struct node_link *link, const struct frame *frame)
@@ -187,6 +273,11 @@ bool serve_write(struct node *node, struct instant now, struct node_link *link, 
         answer_write(node, link, write.id, MESSAGE_HELD, 0);
         return true;
     }
+    bool is_hint = is_for_another(node, &write);
+    if (is_hint && node->hint_store == NULL) {
+        answer_write(node, link, write.id, MESSAGE_FAILED, 0);
+        return true;
+    }
     struct blob *incoming = serve_has_room(node, link, write.record.len) ? blob_new(write.record.len) : NULL;
     if (incoming == NULL) {
         answer_write(node, link, write.id, MESSAGE_FULL, 0);
@@ -194,7 +285,11 @@ bool serve_write(struct node *node, struct instant now, struct node_link *link, 
     }
     memcpy(incoming->at, write.record.at, write.record.len);
     counter_increment(&node->counters.served_writes);
-    submit_merge(node, now, borrow(node, link, write.id, write.record.len), &write, incoming);
+    struct serve *serve = borrow(node, link, write.id, write.record.len);
+    if (is_hint)
+        submit_hint(node, now, serve, &write, incoming);
+    else
+        submit_merge(node, now, serve, &write, incoming);
     return true;
 }
 
@@ -202,13 +297,14 @@ static enum message_status answer_to_write(const struct replica_merge *merge)
 {
     if (merge->op.status == STORE_FULL || merge->outcome == MERGE_NO_MEMORY)
         return MESSAGE_FULL;
+    if (merge->outcome == MERGE_DEAD)
+        return MESSAGE_DEAD;
     bool is_here = merge->op.status == STORE_OK || merge->op.status == STORE_UNCHANGED;
     return is_here && merge->outcome == MERGE_DONE ? MESSAGE_OK : MESSAGE_FAILED;
 }
 
-static void on_written(struct node *node, struct serve *serve)
+static void on_written(struct node *node, struct serve *serve, const struct replica_merge *merge)
 {
-    struct replica_merge *merge = &serve->merge;
     if (serve->link != NULL)
         answer_write(node, serve->link, serve->id, answer_to_write(merge), merge->winner);
     blob_release(merge->incoming);
@@ -248,19 +344,31 @@ static void on_flushed(struct node *node, struct serve *serve)
         answer_flush(node, serve->link, serve->id, stored ? MESSAGE_OK : MESSAGE_FAILED);
 }
 
-void serve_on_stored(struct node *node, struct store_op *op)
+void serve_on_stored(struct node *node, struct instant now, struct store_op *op)
 {
     struct serve *serve;
-    if (op->owner == NODE_OP_READ) {
+    switch ((enum node_op)op->owner) {
+    case NODE_OP_READ:
         serve = CONTAINER_OF(op, struct serve, read);
         on_read(node, serve);
-    } else if (op->owner == NODE_OP_WRITE) {
+        break;
+    case NODE_OP_WRITE:
         serve = CONTAINER_OF(op, struct serve, merge.op);
-        on_written(node, serve);
-    } else {
+        on_written(node, serve, &serve->merge);
+        break;
+    case NODE_OP_HINT_READ:
+        on_hint_read(node, now, CONTAINER_OF(op, struct serve, hints.op)); /* it ends by itself */
+        return;
+    case NODE_OP_HINT_WRITE:
+        serve = CONTAINER_OF(op, struct serve, hint.merge.op);
+        hint_write_end(&serve->hint);
+        on_written(node, serve, &serve->hint.merge);
+        break;
+    default:
+        CHECK(op->owner == NODE_OP_FLUSH);
         serve = CONTAINER_OF(op, struct serve, registers.op);
         on_flushed(node, serve);
+        break;
     }
-    serve_end(serve);
-    pool_return(&node->serves, serve);
+    release(node, serve);
 }

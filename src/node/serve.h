@@ -5,12 +5,26 @@
 #ifndef NODE_SERVE_H
 #define NODE_SERVE_H
 
+#include "hints/hints.h"
+#include "message/data.h"
 #include "message/frame.h"
 #include "node/links.h"
 #include "node/node.h"
 #include "replica/merge.h"
 
 enum { SERVE_VALUE_INLINE = 512 }; /* bytes of a forwarded value that need no memory of their own */
+
+/* A READ at a node that is no owner: what it keeps for those who are, one after the other. */
+struct hints_read {
+    struct store_op op;
+    struct bytes client_key; /* the serve's */
+    uint32_t owners[RING_COPIES_MAX];
+    unsigned left; /* owners that have not been looked for */
+    struct blob *records[RING_COPIES_MAX];
+    unsigned found;
+    bool failed;
+    uint8_t key[HINT_KEY_MAX];
+};
 
 struct serve {
     struct list of_link;
@@ -19,11 +33,14 @@ struct serve {
     uint64_t id;            /* of the request; goes back with the reply */
     uint64_t fingerprint;   /* READ */
     bool has_fingerprint;
-    size_t bytes; /* counted in link->serve_bytes */
+    hybrid_time horizon; /* READ: of this node's copy, from before the record was read */
+    size_t bytes;        /* counted in link->serve_bytes */
     uint8_t key[REQUEST_KEY_MAX];
     union {
         struct store_op read;
         struct replica_merge merge; /* WRITE */
+        struct hint_write hint;     /* WRITE for an owner that is down */
+        struct hints_read hints;
         struct registers_write registers;
     };
 };
@@ -43,8 +60,15 @@ bool serve_write(struct node *node, struct instant now, struct node_link *link, 
 bool serve_flush(struct node *node, struct instant now, struct node_link *link, const struct frame *frame);
 bool serve_forward(struct node *node, struct instant now, struct node_link *link, const struct frame *frame);
 
-/* An op with the mark NODE_OP_READ, _WRITE or _FLUSH has come back. */
-void serve_on_stored(struct node *node, struct store_op *op);
+/* An op with the mark NODE_OP_READ, _WRITE, _FLUSH, _HINT_READ or _HINT_WRITE has come back. */
+void serve_on_stored(struct node *node, struct instant now, struct store_op *op);
+
+/* serve_hints.c: begins the reading of hints; false: there are none, and nothing has begun. */
+bool serve_hints_begin(struct node *node, struct instant now, struct serve *serve, struct bytes key, uint16_t partition,
+                       uint32_t hash);
+/* One has been read. true: it was the last; *record is what there is (a reference that the caller releases), NULL:
+ * nothing, or with serve->hints.failed it could not be read. */
+bool serve_hints_on_read(struct node *node, struct instant now, struct serve *serve, struct blob **record);
 /* Its serves go on; their replies are dropped. */
 void serve_on_link_down(struct node_link *link);
 

@@ -20,7 +20,10 @@ enum node_op {
     NODE_OP_WRITE,
     NODE_OP_FLUSH,
     NODE_OP_GREETING,
-    NODE_OP_INSPECTION
+    NODE_OP_INSPECTION,
+    /* In the hint store. */
+    NODE_OP_HINT_READ,
+    NODE_OP_HINT_WRITE
 };
 
 /* The view that one node uses: whatever stands here is not freed. See publish.c. */
