@@ -10,7 +10,7 @@ static uint64_t fingerprint_of(const struct version *version)
     mix = hash_mix(mix + version->dot.actor.birth);
     mix = hash_mix(mix ^ version->dot.counter);
     mix = hash_mix(mix + version->expiry_stamp);
-    return hash_mix(mix ^ (version->expiry_ms << 4 | (uint64_t)version->marks << 1 | version->kind));
+    return hash_mix(mix ^ (version->expiry_ms << 2 | version->marks));
 }
 
 /* Sums do not depend on an order. 0 is kept for nothing at all. */

@@ -1,7 +1,8 @@
 /* Fingerprints of what a record holds, for comparing replicas without sending values: Dynamo 4.5 and 4.7 with [R5].
  *
- * Covered are the live dots, kind, expiry, marks and their stamp of each version; not contexts, which may differ
- * between identical replicas, and not bytes, which a dot stands for. */
+ * Covered are the live dots, and of each version expiry, marks and their stamp; not contexts, which may differ between
+ * identical replicas, and not bytes or whether there are any: a dot stands for its bytes, and the bytes of an expired
+ * version go at different moments on different replicas. */
 #ifndef VERSION_FINGERPRINT_H
 #define VERSION_FINGERPRINT_H
 
