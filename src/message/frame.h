@@ -38,6 +38,8 @@ enum message_type {
     MESSAGE_FORWARD_REPLY = 7,
     MESSAGE_FLUSH = 8,
     MESSAGE_FLUSH_REPLY = 9,
+    MESSAGE_SURVEY = 10, /* survey.h */
+    MESSAGE_SURVEY_REPLY = 11,
     /* Between the repairing nodes of two processes (message/antientropy.h). */
     MESSAGE_OF_REPAIR = 16,
     MESSAGE_END_OF_REPAIR = 48, /* types from MESSAGE_OF_REPAIR up to this, itself excluded */

@@ -10,6 +10,7 @@
 #include "node/forward.h"
 #include "node/inspect.h"
 #include "node/survey.h"
+#include "node/survey.h"
 #include "node/serve.h"
 #include "node/shared.h"
 
@@ -232,6 +233,7 @@ static void lose_peer(struct node *node, struct instant now, struct node_link *l
         peer_set_link(peer, best_link_to(node, id));
         (void)coordinator_on_peer_lost(&node->coordinator, now, id);
         inspect_on_peer_lost(node, id);
+        survey_on_peer_lost(node, id);
         survey_on_peer_lost(node, id);
     }
     forward_on_link_down(node, now, link);

@@ -9,6 +9,7 @@
 #include "node/links.h"
 #include "node/serve.h"
 #include "node/shared.h"
+#include "node/survey.h"
 #include "node/sweep.h"
 #include "node/survey.h"
 
@@ -60,6 +61,7 @@ void node_init(struct node *node, struct node_shared *shared, struct store_loop 
     queue_init(&node->flushes);
     queue_init(&node->inspections);
     queue_init(&node->surveys);
+    queue_init(&node->surveys);
     queue_init(&node->rerouted);
     queue_init(&node->ended);
     queue_init(&node->unsettled);
@@ -72,6 +74,7 @@ void node_init(struct node *node, struct node_shared *shared, struct store_loop 
 void node_close(struct node *node)
 {
     CHECK(list_is_empty(&node->links) && node_pending(node) == 0 && queue_is_empty(&node->inspections));
+    CHECK(queue_is_empty(&node->surveys));
     CHECK(queue_is_empty(&node->surveys));
     sweep_free(node->sweep);
     forward_table_free(node->forwards);
@@ -197,6 +200,7 @@ unsigned node_go_on(struct node *node, struct instant now)
     }
     inspect_end(node);
     survey_end(node);
+    survey_end(node);
     return ended;
 }
 
@@ -243,6 +247,8 @@ static bool receive_ask(struct node *node, struct instant now, struct node_link 
         return serve_forward(node, now, link, frame);
     case MESSAGE_FLUSH:
         return serve_flush(node, now, link, frame);
+    case MESSAGE_SURVEY:
+        return survey_receive(node, link, frame);
     case MESSAGE_SURVEY:
         return survey_receive(node, link, frame);
     default:
@@ -300,6 +306,8 @@ static bool receive_answer(struct node *node, struct instant now, struct node_li
         return on_flush_reply(node, now, link, frame);
     case MESSAGE_SURVEY_REPLY:
         return survey_on_reply(node, link, frame);
+    case MESSAGE_SURVEY_REPLY:
+        return survey_on_reply(node, link, frame);
     default:
         return false;
     }
@@ -335,6 +343,7 @@ void node_tick(struct node *node, struct instant now)
     greeting_tick(node, now);
     inspect_tick(node, now);
     survey_tick(node, now);
+    survey_tick(node, now);
     (void)node_settle(node, now); /* what starts anew here may have ended already */
 }
 
@@ -346,6 +355,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 uint64_t node_wake_at(const struct node *node)
 {
     uint64_t own = earlier(earlier(node->greet_at_ns, node->peers.wake_at_ns), inspect_wake_at(node));
+    own = earlier(own, survey_wake_at(node));
     own = earlier(own, survey_wake_at(node));
     if (!node->is_alone)
         own = earlier(own, node->beat_at_ns);

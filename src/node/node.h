@@ -17,6 +17,7 @@
  *   sweep.c     frees the dead
  *   empty.c     whether anything was ever stored
  *   survey.c               whether all copies are the same at this moment
+ *   survey.c               whether all copies are the same at this moment
  *   describe.c, inspect.c  a key's versions, here and at all replicas */
 #ifndef NODE_NODE_H
 #define NODE_NODE_H
@@ -134,6 +135,8 @@ struct node {
     uint64_t thawed_until_ns; /* until then what is read may have lain in the sockets meanwhile */
     struct queue inspections; /* under way (inspect.c) */
     uint64_t inspection_serial;
+    struct queue surveys; /* under way (survey.c) */
+    uint64_t survey_serial;
     struct queue surveys; /* under way (survey.c) */
     uint64_t survey_serial;
     unsigned pending;       /* serves and greetings that are under way */

@@ -98,8 +98,7 @@ static void ask_self(struct node *node, struct survey *survey)
     }
 }
 
-static void send_question(struct node *node, struct survey *survey, uint32_t member, struct chain *out,
-                          const struct partition_set *part)
+static void send_question(struct survey *survey, uint32_t member, struct chain *out, const struct partition_set *part)
 {
     struct draft list = {0};
     partition_set_encode(part, &list);
@@ -128,7 +127,7 @@ static void ask_peer(struct node *node, struct instant now, struct survey *surve
             partition_set_add(&part, (uint32_t)at);
             at = partition_set_next(survey->wanted, (uint32_t)at + 1);
         }
-        send_question(node, survey, member, out, &part);
+        send_question(survey, member, out, &part);
     } while (at >= 0);
     partition_set_close(&part);
 }
