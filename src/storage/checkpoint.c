@@ -173,6 +173,9 @@ static enum engine_status put_batch(struct store *store, size_t count, bool last
         status = tree_put(store->tree, engine);
     if (status == ENGINE_OK && last && checkpoint->moves_floor)
         status = put_number_pair(engine, META_LOG_FLOOR, checkpoint->floor, atomic_load(&store->logs.next_sequence));
+    static const uint8_t no_mark[8];
+    if (status == ENGINE_OK && checkpoint->erases_mark)
+        status = engine->ops->put_meta(engine, META_CLEAN_STOP, bytes_of(no_mark, sizeof no_mark));
     uint8_t clock[8];
     newest = newest_of_batch(checkpoint, count, newest);
     wire_write_u64(clock, newest);
@@ -211,7 +214,7 @@ static void end_round(struct store *store)
     if (!checkpoint->moves_floor)
         return;
     checkpoint->floor_done = checkpoint->floor;
-    if (log_release(&store->logs, checkpoint->floor, store->loop_count + 1) != DISK_OK)
+    if (log_release(&store->logs, checkpoint->floor, store_spares_max(store)) != DISK_OK)
         store_report(store, "A segment of the log that is no longer needed could not be removed; its space is missing "
                             "until the next start.");
     for (unsigned i = 0; i < store->loop_count; i++)
@@ -293,6 +296,7 @@ enum engine_status checkpoint_write_batch(struct store *store, hybrid_time newes
     else if (store->tree != NULL)
         tree_settle(store->tree);
     if (status == ENGINE_OK) {
+        checkpoint->erases_mark = false;
         settle_batch(store, count);
         note_success(store);
     } else {

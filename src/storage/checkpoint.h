@@ -38,6 +38,8 @@ struct batch_item {
 struct checkpoint {
     bool running;
     bool moves_floor; /* false while replay makes room for itself */
+    bool erases_mark; /* the first batch takes the clean-stop mark away: a store of hints, of which it may be the only
+                         one */
     struct dirty_ref *refs;
     size_t count, next, capacity;
     struct batch_item *batch;

@@ -51,6 +51,7 @@ struct store {
     unsigned loop_count;
     uint64_t record_clean_max; /* bytes of the largest record that is kept clean */
     struct tree *tree;         /* NULL: none is kept */
+    bool found_clean;          /* when it was opened */
 
     _Atomic uint64_t dirty_since_ns;            /* since when something dirty has waited for a checkpoint, 0: nothing */
     _Atomic uint64_t space_epoch;               /* grows whenever a waiting update may find what it waits for */
@@ -68,6 +69,17 @@ struct store {
 static inline bool store_is_durable(const struct store *store)
 {
     return store->ports.engine != NULL;
+}
+
+static inline bool store_is_of_hints(const struct store *store)
+{
+    return store->limits.no_tree;
+}
+
+/* Segments that are kept for use again. */
+static inline unsigned store_spares_max(const struct store *store)
+{
+    return store_is_of_hints(store) ? 1 : store->loop_count + 1;
 }
 
 static inline uint32_t seconds_of(struct instant now)

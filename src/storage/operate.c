@@ -332,6 +332,8 @@ static enum progress update_record(struct store_loop *loop, struct instant now, 
     struct found found = {0};
     struct blob *old = NULL;
     op->log_position = 0;
+    if (store->tree != NULL)
+        tree_prepare(store->tree, op->hash);
     enum store_status status = find(loop, op, &place, &found);
     found.is_corrupt = status == STORE_CORRUPT;
     if (found.is_corrupt && op->replaces_corrupt)

@@ -76,6 +76,10 @@ static void read_meta(struct replay *replay)
 static void erase_clean_mark(struct replay *replay)
 {
     uint8_t mark[8] = {0};
+    if (replay->found->clean && store_is_of_hints(replay->store)) {
+        replay->store->checkpoint.erases_mark = replay->floor != 0;
+        return;
+    }
     if (replay->found->clean && replay->floor != 0
         && !store_put_meta(replay->store, META_CLEAN_STOP, bytes_of(mark, sizeof mark)))
         store_report(replay->store, "The data directory could not be marked as in use; check its disk.");
@@ -137,7 +141,8 @@ static void sort_segments(struct replay *replay)
         if (segment->generation != 0 && segment->generation >= replay->floor) {
             log_adopt_sealed(&store->logs, segment);
             replay->segments[kept++] = segment;
-        } else if (log_adopt_free(&store->logs, segment, store->loop_count + 1) != DISK_OK) {
+        } else if (log_adopt_free(&store->logs, segment, store_is_of_hints(store) ? 0 : store_spares_max(store))
+                   != DISK_OK) {
             store_report(store, "A file of the log that is no longer needed could not be removed.");
         }
     }
@@ -418,7 +423,7 @@ static void settle(struct replay *replay)
     store->checkpoint.floor_done = replay->floor;
     if (replay->segment_count != 0 || replay->built_tree)
         checkpoint_all(store, true, replay->found->newest); /* a failure is reported and retried by the slices */
-    if (!log_supply_first(&store->logs, store->loop_count))
+    if (!store_is_of_hints(store) && !log_supply_first(&store->logs, store->loop_count))
         store_report(store, "No segment of the log could be created because the disk is full or fails; updates are "
                             "refused until there is space in the data directory.");
     store_note_usage(store);

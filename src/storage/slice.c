@@ -53,7 +53,8 @@ static struct supply supply_segments(struct store *store, struct instant now)
     unsigned active = log_count_active(&store->logs, store->loop_logs, store->loop_count);
     bool paused = checkpoint->create_backoff_ms != 0 && now.mono_ns < checkpoint->create_retry_ns;
     if (!paused) {
-        enum log_supply got = log_supply_spare(&store->logs, active == 0 ? 1 : active);
+        bool only_when_needed = store_is_of_hints(store) && !anyone_waits(store);
+        enum log_supply got = log_supply_spare(&store->logs, active != 0 ? active : only_when_needed ? 0 : 1);
         if (got == SUPPLY_ADDED || got == SUPPLY_REFUSED)
             note_creation(store, now, got == SUPPLY_REFUSED);
         supply.more = got == SUPPLY_ADDED;
@@ -133,7 +134,7 @@ uint32_t store_checkpoint_slice(struct store *store, struct instant now, hybrid_
     struct supply supply = supply_segments(store, now);
     uint32_t wait_ms = advance(store, now, newest, supply.blocked);
     if (!store->checkpoint.running) /* what the sync thread had in hand when the round ended */
-        log_release(&store->logs, store->checkpoint.floor_done, store->loop_count + 1);
+        log_release(&store->logs, store->checkpoint.floor_done, store_spares_max(store));
     judge_exhaustion(store, supply.blocked);
     if (supply.more)
         return 0;

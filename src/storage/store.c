@@ -92,8 +92,10 @@ enum store_open_status store_open(struct store **store, const struct store_limit
 {
     *found = (struct store_recovery){.clean = true};
     *store = store_new(limits, ports, loops);
-    if (!store_is_durable(*store) || replay_all(*store, found))
+    if (!store_is_durable(*store) || replay_all(*store, found)) {
+        (*store)->found_clean = found->clean;
         return STORE_OPEN_OK;
+    }
     store_abandon(*store);
     *store = NULL;
     return STORE_OPEN_FAILED;
@@ -106,9 +108,16 @@ static bool checkpoint_rest(struct store *store, hybrid_time newest)
     return checkpoint_all(store, true, newest) == ENGINE_OK;
 }
 
+/* Nothing has come since the start: what the last stop left is still right. */
+static bool is_untouched(struct store *store)
+{
+    return store_is_of_hints(store) && store->found_clean && atomic_load(&store->rounds_begun) == 0
+           && atomic_load(&store->buffer.dirty_records) == 0;
+}
+
 void store_close(struct store *store, hybrid_time newest)
 {
-    if (store_is_durable(store)) {
+    if (store_is_durable(store) && !is_untouched(store)) {
         uint8_t mark[8];
         bool kept = checkpoint_rest(store, newest);
         wire_write_u64(mark, store->checkpoint.floor_done);

@@ -99,7 +99,9 @@ struct store_limits {
     uint64_t batch_bytes;
     uint32_t stripes; /* a power of two */
     bool evict;       /* volatile stores: false answers STORE_FULL instead of evicting (-M) */
-    bool no_tree; /* a store of hints: in no hash tree; hashes leave out the first STORE_HINT_PREFIX bytes of keys */
+    bool no_tree; /* a store of hints: in no hash tree; hashes leave out the first STORE_HINT_PREFIX bytes of keys; as
+                   * it is empty nearly always, segments of the log are made when an update needs one, and starts and
+                   * stops without any update write nothing */
 };
 
 /* The documented defaults. */
