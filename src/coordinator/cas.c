@@ -71,6 +71,15 @@ struct cas_verdict cas_judge(struct coordinator *coordinator, const struct reque
     return judge_past(coordinator, request, object);
 }
 
+bool cas_knows_past(struct coordinator *coordinator, const struct request *request, const struct object *object,
+                    struct cas_verdict *verdict)
+{
+    if (request->bucket->stale_cas != STALE_CAS_SIBLING)
+        return false;
+    *verdict = judge_past(coordinator, request, object);
+    return verdict->cover != CAS_MISMATCH;
+}
+
 /* Only where a stale token may still become a sibling, or where a reply covered several versions, is a token worth
  * remembering: elsewhere the fingerprint alone decides. */
 static bool is_worth_remembering(const struct bucket *bucket, uint32_t live_count)

@@ -22,4 +22,9 @@ struct cas_verdict {
 struct cas_verdict cas_judge(struct coordinator *coordinator, const struct request *request,
                              const struct object *object);
 
+/* Nothing that the token could cover is to be seen here. Is it known what it stood for, so that the write may stand
+ * beside what that has become? */
+bool cas_knows_past(struct coordinator *coordinator, const struct request *request, const struct object *object,
+                    struct cas_verdict *verdict);
+
 #endif

@@ -1,6 +1,7 @@
 #include "coordinator/change.h"
 
 #include "base/check.h"
+#include "coordinator/attempt.h"
 #include "coordinator/modify.h"
 #include "coordinator/round.h"
 #include "version/record.h"
@@ -9,6 +10,12 @@ enum store_verdict change_nothing(struct write *write, enum request_status statu
 {
     write->request->status = status;
     return STORE_KEEP;
+}
+
+enum store_verdict change_failed(struct write *write, enum request_failure failure)
+{
+    write->request->failure = failure;
+    return change_nothing(write, REQUEST_FAILED);
 }
 
 enum store_verdict change_to(struct write *write, const struct object *object)
@@ -97,8 +104,7 @@ static enum store_verdict put(struct write *write, const struct version *fresh)
     /* Before the put, and only over a record that has been checkpointed: until the new one is as well, the engine has
      * the old one, and replay, which merges, would bring back what the new one no longer knows of. */
     if (!request->op.unsaved)
-        object_prune(&write->object, replica_pairs_kept(coordinator->replica),
-                     replica_horizon(coordinator->replica, &write->present, request->op.partition));
+        object_prune(&write->object, replica_pairs_kept(coordinator->replica), write->horizon);
     put_version(write, fresh, &out);
     if (request->bucket->reconcile == RECONCILE_LWW)
         object_keep_newest(&out);
@@ -121,7 +127,13 @@ static enum store_verdict put(struct write *write, const struct version *fresh)
 
 static struct version fresh_version(struct write *write)
 {
+    const struct request *request = write->request;
     struct version fresh = replica_fresh_version(write->coordinator->replica, &write->object, write->coordinator->now);
+    fresh.request = request->name;
+    fresh.attempt = request->name == 0 ? 0 : request->attempt;
+    if (fresh.time <= request->began && attempt_is_sane(write->coordinator, request))
+        fresh.time = request->began + 1; /* what is later than `began` was written while it was under way [R10] */
+    fresh.expiry_stamp = fresh.time;
     if (!write->cas.has_past)
         return fresh;
     /* The token may cover writes that have not come here: its write must be later than these too [R2]. */
@@ -228,6 +240,7 @@ enum store_verdict change_to_tombstone(struct write *write)
     }
     struct version fresh = fresh_version(write);
     fresh.kind = VERSION_TOMBSTONE;
+    fresh.flags = write->found_nothing && fresh.request != 0 ? ATTEMPT_FOUND_NOTHING : 0;
     return put(write, &fresh);
 }
 

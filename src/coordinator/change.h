@@ -18,6 +18,8 @@ struct write {
     bool is_unspread;            /* `object` is more than the record here, or than what another owner has answered */
     const struct version *shown; /* its newest version if visible, else NULL */
     struct cas_verdict cas;      /* of a request with a token that was accepted */
+    hybrid_time horizon;         /* of the record here [R3], 0 of a hint */
+    bool found_nothing;          /* a delete that leaves its tombstone all the same */
     struct blob *made;           /* value bytes made here (append, incr), given back at the end */
 };
 
@@ -32,6 +34,8 @@ uint64_t change_token(struct coordinator *coordinator, const struct request *req
 
 /* The request's answer is `status`, and the record stays. */
 enum store_verdict change_nothing(struct write *write, enum request_status status);
+/* It fails. */
+enum store_verdict change_failed(struct write *write, enum request_failure failure);
 /* `object` becomes the record. A reference is kept for a round that will send it and for a get that waits for it.
  * REQUEST_NO_MEMORY when there is none. */
 enum store_verdict change_to(struct write *write, const struct object *object);

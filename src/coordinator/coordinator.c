@@ -56,9 +56,12 @@ void begin_request(struct coordinator *coordinator, struct request *request)
         return;
     }
     bool is_owner = owns(coordinator, request->op.partition);
-    if (!is_owner && coordinator->ports.reroute != NULL)
+    bool stands_in = !is_owner && request->stands_in && may_stand_in(coordinator)
+                     && ring_member_index(coordinator->view, coordinator->replica->node) >= 0;
+    request->stands_in = stands_in;
+    if (!is_owner && !stands_in && coordinator->ports.reroute != NULL)
         coordinator->ports.reroute(coordinator->ports.host, coordinator->now, request);
-    else if (!is_owner)
+    else if (!is_owner && !stands_in)
         fail_request(coordinator, request, FAILURE_NO_QUORUM);
     else if (has_effects(request))
         put_start(coordinator, request);
@@ -72,6 +75,9 @@ void coordinator_start(struct coordinator *coordinator, struct instant now, stru
     coordinator->now = now;
     request->coordinator = coordinator;
     request->started = now;
+    request->is_full_here = false;
+    if (request->began != 0)
+        replica_observe(coordinator->replica, request->began, now);
     request->deadline_ns =
         deadline_ns != 0 ? deadline_ns : now.mono_ns + (uint64_t)coordinator->settings.timeout_ms * NS_PER_MS;
     begin_request(coordinator, request);
@@ -125,6 +131,8 @@ static void on_request_stored(struct coordinator *coordinator, struct request *r
 {
     if (request->kind == REQUEST_FLUSH)
         flush_stored(coordinator, request);
+    else if (request->round != NULL && request->round->kind == ROUND_GET)
+        get_on_kept(request->round);
     else if (request->kind == REQUEST_GET && request->op.kind == STORE_READ && request->round == NULL)
         get_on_local(coordinator, request);
     else

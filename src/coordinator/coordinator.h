@@ -13,11 +13,15 @@
  *   coordinator.c  starts requests, ends them
  *   route.c        who coordinates what
  *   events.c       answers of other nodes and timers, dealt out to the rounds
- *   round.c        what is under way with other owners: ids, deadlines, late replies
+ *   round.c        what is under way with other nodes: ids, deadlines, late replies
+ *   places.c       owners and those who stand in for them
+ *   fetched.c      what others have, merged
  *   quorum.h       counting, apart from effects
  *   get.c, put.c   the rounds of reads and writes
  *   read.c         what a get answers
+ *   kept.c         the local copy of a node that stands in: hints
  *   write.c        which change a put makes to a record
+ *   attempt.c      a put that may have been carried out already
  *   change.c       the changes
  *   modify.c       memcached's own arithmetic: append, incr, ...
  *   cas.c          which versions a token covers
@@ -55,6 +59,7 @@ struct coordinator_counters {
     _Atomic uint64_t tokens_known, tokens_unknown; /* of cas writes whose token was not the current one */
     _Atomic uint64_t rounds, same_answers, other_answers, hedges, repairs_before, repairs_after, restamps;
     _Atomic uint64_t no_quorum, timeouts, late_answers, stale_epochs;
+    _Atomic uint64_t stand_ins, doubtful_answers, found_again, lost_again, short_writes, went_elsewhere;
 };
 
 /* Members whose clocks are off: they store and serve, but coordinate nothing [R2]. Written by one thread, read by any;
@@ -138,9 +143,10 @@ void coordinator_init(struct coordinator *coordinator, const struct coordinator_
 /* All its requests have ended and nothing is pending; rounds that wait for late answers are dropped. */
 void coordinator_close(struct coordinator *coordinator);
 
-/* Starts a request; bucket, op.hash and op.partition have been set, this node is one of the partition's owners (every
- * node for REQUEST_FLUSH). `deadline_ns`: monotonic; 0: settings.timeout_ms from now. request->done is called by a
- * later call of one of the functions below, never from within this one. */
+/* Starts a request; bucket, op.hash and op.partition have been set, this node is one of the partition's owners, or
+ * request->stands_in and it keeps hints (every node for REQUEST_FLUSH); else it is rerouted. `deadline_ns`: monotonic;
+ * 0: settings.timeout_ms from now. request->done is called by a later call of one of the functions below, never from
+ * within this one. */
 void coordinator_start(struct coordinator *coordinator, struct instant now, struct request *request,
                        uint64_t deadline_ns);
 
@@ -154,6 +160,8 @@ unsigned coordinator_on_flush_reply(struct coordinator *coordinator, struct inst
                                     const struct message_flush_reply *reply);
 /* The link to a node is gone: what was asked of it counts as failed. */
 unsigned coordinator_on_peer_lost(struct coordinator *coordinator, struct instant now, uint32_t node);
+/* It has fallen silent: others are asked instead where they are needed, at once. */
+unsigned coordinator_on_peer_silent(struct coordinator *coordinator, struct instant now, uint32_t node);
 /* Deadlines and hedges that are due. */
 unsigned coordinator_tick(struct coordinator *coordinator, struct instant now);
 /* When coordinator_tick is due next, monotonic; UINT64_MAX: nothing is under way. May be a little early. */

@@ -5,7 +5,6 @@
 #include "coordinator/get.h"
 #include "coordinator/put.h"
 #include "coordinator/round.h"
-#include "version/fingerprint.h"
 
 /* Any answer is a sign of life; one that a round was waiting for also tells how long the peer took. */
 static void note_answer(struct coordinator *coordinator, uint32_t from, const struct round *round, unsigned place)
@@ -16,7 +15,7 @@ static void note_answer(struct coordinator *coordinator, uint32_t from, const st
     if (round == NULL)
         peer_on_sign(peer);
     else
-        peer_on_answer(peer, coordinator->now.mono_ns - round->owners[place].asked_ns);
+        peer_on_answer(peer, coordinator->now.mono_ns - round->places[place].asked_ns);
 }
 
 static void note_late(struct coordinator *coordinator, uint64_t id)
@@ -39,36 +38,6 @@ static void on_read(struct round *round, unsigned place)
         put_on_read(round, place);
 }
 
-/* An answer that tells what the owner has. */
-static void take_answer(struct round *round, unsigned place, const struct message_read_reply *reply)
-{
-    struct round_owner *owner = &round->owners[place];
-    bool ok = true;
-    owner->fingerprint = round->local_fingerprint;
-    if (reply->status == MESSAGE_ABSENT)
-        owner->fingerprint = 0;
-    if (reply->status == MESSAGE_OK) {
-        owner->record = blob_new(reply->record.len);
-        ok = owner->record != NULL;
-        if (ok) {
-            memcpy(owner->record->at, reply->record.at, reply->record.len);
-            owner->fingerprint = record_fingerprint(reply->record, &ok);
-        }
-    }
-    if (!ok) {
-        blob_release(owner->record);
-        owner->record = NULL;
-        quorum_no(&round->reads, place);
-        return;
-    }
-    quorum_yes(&round->reads, place);
-    if (round->request != NULL && round->kind == ROUND_GET) {
-        round->request->fetched_before |= reply->fetched_before;
-        if (reply->idle_s != 0 && (round->request->idle_s == 0 || reply->idle_s < round->request->idle_s))
-            round->request->idle_s = reply->idle_s;
-    }
-}
-
 unsigned coordinator_on_read_reply(struct coordinator *coordinator, struct instant now, uint32_t from,
                                    const struct message_read_reply *reply)
 {
@@ -86,7 +55,9 @@ unsigned coordinator_on_read_reply(struct coordinator *coordinator, struct insta
     case MESSAGE_OK:
     case MESSAGE_SAME:
     case MESSAGE_ABSENT:
-        take_answer(round, place, reply);
+        if (reply->is_doubtful)
+            counter_increment(&coordinator->counters.doubtful_answers);
+        round_take_answer(round, place, reply);
         break;
     case MESSAGE_STALE_EPOCH:
         note_stale(round, place);
@@ -114,6 +85,13 @@ static void on_write(struct round *round, unsigned place, bool is_stored, hybrid
     put_on_write(round, place, is_stored ? winner : 0);
 }
 
+/* Will it not keep this write, so that somebody may stand in for it? What is dead for it [R3] a stand-in would give it
+ * in vain, and writes are held, and views old, for a moment only. */
+static bool is_refusal(enum message_status status)
+{
+    return status == MESSAGE_FULL || status == MESSAGE_FAILED;
+}
+
 /* No time of a version, and none to go above. */
 static bool is_sane(hybrid_time winner)
 {
@@ -135,22 +113,25 @@ unsigned coordinator_on_write_reply(struct coordinator *coordinator, struct inst
         return coordinator_settle(coordinator, now);
     if (reply->status == MESSAGE_STALE_EPOCH)
         note_stale(round, place);
+    if (is_refusal(reply->status) && round->kind == ROUND_PUT)
+        round_note_missing(round, place);
     on_write(round, place, reply->status == MESSAGE_OK && is_sane(reply->winner), reply->winner);
     return coordinator_settle(coordinator, now);
 }
 
 /* What was asked of the node counts as failed. Its answer to a READ may still be asked for elsewhere. */
-static void on_owner_lost(struct round *round, uint32_t node)
+static void on_node_lost(struct round *round, uint32_t node)
 {
-    unsigned place = 0;
-    while (place < round->owner_count && round->owners[place].node != node)
-        place++;
-    if (place == round->owner_count || (int)place == round->self)
+    int found = round_place_of(round, node);
+    if (found < 0 || found == round->self)
         return;
-    uint8_t bit = quorum_bit(place);
+    unsigned place = (unsigned)found;
+    uint16_t bit = quorum_bit(place);
     bool owes_read = (round_reads_out(round) & bit) != 0, owes_write = (round_writes_out(round) & bit) != 0;
     if (owes_read)
         quorum_no(&round->reads, place);
+    if (owes_write && round->kind == ROUND_PUT)
+        round_note_missing(round, place);
     if (owes_write)
         on_write(round, place, false, 0); /* may close the round: it owes nothing else then */
     else if (owes_read)
@@ -160,8 +141,28 @@ static void on_owner_lost(struct round *round, uint32_t node)
 unsigned coordinator_on_peer_lost(struct coordinator *coordinator, struct instant now, uint32_t node)
 {
     coordinator->now = now;
-    round_visit_all(coordinator, on_owner_lost, node);
+    round_visit_all(coordinator, on_node_lost, node);
     flush_on_peer_lost(coordinator, node);
+    return coordinator_settle(coordinator, now);
+}
+
+/* It may yet answer. */
+static void on_node_silent(struct round *round, uint32_t node)
+{
+    int place = round_place_of(round, node);
+    uint16_t out = round_reads_out(round) | round_writes_out(round);
+    if (place < 0 || (out & quorum_bit((unsigned)place)) == 0 || round->request == NULL)
+        return;
+    if (round->kind == ROUND_GET)
+        get_on_silence(round);
+    else
+        put_on_silence(round);
+}
+
+unsigned coordinator_on_peer_silent(struct coordinator *coordinator, struct instant now, uint32_t node)
+{
+    coordinator->now = now;
+    round_visit_all(coordinator, on_node_silent, node);
     return coordinator_settle(coordinator, now);
 }
 

@@ -2,19 +2,11 @@
 
 #include "base/check.h"
 #include "coordinator/end.h"
+#include "coordinator/kept.h"
 #include "coordinator/put.h"
 #include "coordinator/read.h"
 #include "version/fingerprint.h"
 #include "version/record.h"
-
-void get_start(struct coordinator *coordinator, struct request *request)
-{
-    struct store_op *op = &request->op;
-    op->kind = STORE_READ;
-    op->key = request_key(request);
-    op->peek = request->peek;
-    store_submit(coordinator->store, coordinator->now, op);
-}
 
 /* A get goes on as an update, if this node is the one to coordinate updates of this key. */
 static void go_on_as_update(struct coordinator *coordinator, struct request *request)
@@ -67,18 +59,15 @@ static void fail(struct round *round, enum request_failure failure)
     round_close(round);
 }
 
-static uint8_t answered_places(const struct round *round)
+/* Who of those that have told what they have holds something else than `made`? A stand-in has no copy of its own to be
+ * brought up to date. */
+static uint16_t lacking_places(const struct round *round)
 {
-    return round->reads.yes;
-}
-
-/* Who of those that answered holds something else than `made`? */
-static uint8_t lacking_places(const struct round *round)
-{
-    uint8_t lacking = 0;
-    for (unsigned place = 0; place < round->owner_count; place++) {
-        bool has_answered = (int)place == round->self || (answered_places(round) & quorum_bit(place)) != 0;
-        if (has_answered && round->owners[place].fingerprint != round->made_fingerprint)
+    uint16_t lacking = 0;
+    for (unsigned place = 0; place < round->place_count; place++) {
+        bool is_self = (int)place == round->self;
+        bool has_told = is_self ? !round_stands_in(round) : (round->answered & quorum_bit(place)) != 0;
+        if (has_told && round->places[place].fingerprint != round->made_fingerprint)
             lacking |= quorum_bit(place);
     }
     return lacking;
@@ -105,20 +94,21 @@ static bool merge_answers(struct round *round)
     arena_reset(arena);
     if (known != NULL && record_decode(blob_bytes(known), &object, arena) != RECORD_OK)
         return false;
-    return round_merge_fetched(round, &object, arena) && encode_made(round, &object);
+    return round_merge_fetched(round, &object, &round->horizon, arena) && encode_made(round, &object);
 }
 
-/* The merged object goes to `places`. Awaited: the client's answer waits for it. */
-static void write_back(struct round *round, uint8_t places, bool awaited)
+/* The merged object goes to `places`; the client's answer waits for those in `awaited`. */
+static void write_back(struct round *round, uint16_t places, uint16_t awaited)
 {
     struct coordinator *coordinator = round->coordinator;
-    for (unsigned place = 0; place < round->owner_count; place++) {
+    for (unsigned place = 0; place < round->place_count; place++) {
         if ((places & quorum_bit(place)) == 0)
             continue;
-        counter_increment(awaited ? &coordinator->counters.repairs_before : &coordinator->counters.repairs_after);
-        round->owners[place].fingerprint = round->made_fingerprint;
+        bool is_awaited = (awaited & quorum_bit(place)) != 0;
+        counter_increment(is_awaited ? &coordinator->counters.repairs_before : &coordinator->counters.repairs_after);
+        round->places[place].fingerprint = round->made_fingerprint;
         if ((int)place != round->self)
-            (void)round_send(round, place, true, awaited);
+            (void)round_send(round, place, true, is_awaited);
         else
             round_merge_locally(round);
     }
@@ -135,7 +125,7 @@ static void reconcile(struct round *round)
     }
     round->phase = ROUND_WRITING;
     round->hedge_ns = 0;
-    write_back(round, lacking_places(round), true);
+    write_back(round, lacking_places(round), round->reads.yes); /* who does not count is repaired meanwhile */
     if (round->hedge_ns == 0) /* only the local copy lacks something, and its store may have to wait for space */
         round->hedge_ns = round->coordinator->now.mono_ns + (uint64_t)PEER_HEDGE_US_FIRST * 1000;
     round_set_timer(round);
@@ -151,8 +141,8 @@ static bool all_are_the_same(const struct round *round)
 
 static bool has_any_record(const struct round *round)
 {
-    for (unsigned place = 0; place < round->owner_count; place++) {
-        if (round->owners[place].record != NULL)
+    for (unsigned place = 0; place < round->place_count; place++) {
+        if (round->places[place].record != NULL)
             return true;
     }
     return round->local != NULL;
@@ -186,32 +176,31 @@ static void give_up(struct round *round)
 
 static void advance(struct round *round)
 {
-    enum quorum_verdict verdict = quorum_verdict_of(&round->reads);
-    if (verdict == QUORUM_MET) {
+    if (quorum_verdict_of(&round->reads) == QUORUM_MET) {
         conclude(round);
         return;
     }
-    unsigned missing = quorum_missing(&round->reads), out = quorum_count(round_reads_out(round));
-    if (verdict == QUORUM_POSSIBLE && out < missing)
-        out += round_ask(round, missing - out);
-    if (out < missing)
+    unsigned missing = quorum_missing(&round->reads);
+    unsigned lively = quorum_count(round_lively(round, round_reads_out(round)));
+    if (lively < missing)
+        (void)round_ask_further(round, missing - lively, true);
+    if (quorum_count(round_reads_out(round)) < missing)
         give_up(round);
     else
         round_set_timer(round);
 }
 
-/* The round of a get whose local read has come back. */
-static void start_round(struct coordinator *coordinator, struct request *request, unsigned needed, bool asks_all)
+/* How many answers are needed. A local copy that does not count leaves at most the others. */
+static unsigned answers_needed(const struct round *round, bool local_counts)
 {
-    struct round *round = round_begin(coordinator, request, ROUND_GET);
-    if (round == NULL) {
-        fail_request(coordinator, request, FAILURE_BUSY);
-        return;
-    }
-    round->asks_all = asks_all;
-    round->lost_local = request->op.status == STORE_CORRUPT || request->op.status == STORE_IO;
-    round->local = request->record;
-    request->record = NULL;
+    unsigned owners = round->owner_count, others = round->self < 0 ? owners : owners - 1;
+    unsigned needed = round->bucket->r < owners ? round->bucket->r : owners;
+    return local_counts || round_stands_in(round) || needed <= others ? needed : others;
+}
+
+/* The local copy has been read: the others are asked. */
+static void read_others(struct round *round)
+{
     bool ok = true;
     if (round->local != NULL)
         round->local_fingerprint = record_fingerprint(blob_bytes(round->local), &ok);
@@ -220,21 +209,77 @@ static void start_round(struct coordinator *coordinator, struct request *request
         round->local = NULL;
         round->lost_local = true;
     }
-    round->reads = quorum_of(round->owner_count, needed);
-    if (round->self >= 0)
-        round->owners[round->self].fingerprint = round->local_fingerprint;
-    if (round->self >= 0 && !round->lost_local)
-        quorum_yes(&round->reads, (unsigned)round->self);
-    else if (round->self >= 0)
-        quorum_no(&round->reads, (unsigned)round->self);
+    if (round->lost_local)
+        round->horizon = 0; /* a record that is lost is not absent: what is not here need not be dead */
+    bool counts = !round->lost_local && !round->is_doubtful && (!round_stands_in(round) || round->local != NULL);
+    round->reads = quorum_of(round->owner_count, answers_needed(round, counts));
+    if (round->self >= 0) {
+        round->places[round->self].fingerprint = round->local_fingerprint;
+        quorum_admit(&round->reads, (unsigned)round->self);
+        (counts ? quorum_yes : quorum_no)(&round->reads, (unsigned)round->self);
+    }
     round->phase = ROUND_READING;
-    if (quorum_count(round_up(round)) < quorum_missing(&round->reads)) {
+    unsigned missing = quorum_missing(&round->reads);
+    if (round_reachable(round, missing) < missing) {
         fail(round, round->lost_local ? FAILURE_CORRUPT : FAILURE_NO_QUORUM);
         return;
     }
-    if (asks_all)
+    if (round->asks_all)
         (void)round_ask(round, RING_COPIES_MAX);
     advance(round);
+}
+
+/* The round of a get whose local read has come back. */
+static void start_round(struct coordinator *coordinator, struct request *request, bool asks_all)
+{
+    struct round *round = round_begin(coordinator, request, ROUND_GET);
+    if (round == NULL) {
+        fail_request(coordinator, request, FAILURE_BUSY);
+        return;
+    }
+    round->asks_all = asks_all;
+    round->lost_local = request->op.status == STORE_CORRUPT || request->op.status == STORE_IO;
+    round->is_doubtful = request->copy_is_doubtful;
+    round->horizon = request->copy_horizon;
+    round->local = request->record;
+    request->record = NULL;
+    read_others(round);
+}
+
+/* A get at a node that stands in: its copy is what it keeps for the owners. */
+static void stand_in(struct coordinator *coordinator, struct request *request)
+{
+    struct round *round = round_begin(coordinator, request, ROUND_GET);
+    if (round == NULL) {
+        fail_request(coordinator, request, FAILURE_BUSY);
+        return;
+    }
+    round->phase = ROUND_STARTING;
+    kept_read(round);
+}
+
+void get_on_kept(struct round *round)
+{
+    if (kept_take(round))
+        read_others(round);
+}
+
+void get_start(struct coordinator *coordinator, struct request *request)
+{
+    if (request->stands_in) {
+        stand_in(coordinator, request);
+        return;
+    }
+    struct store_op *op = &request->op;
+    op->kind = STORE_READ;
+    op->key = request_key(request);
+    op->peek = request->peek;
+    request->copy_is_doubtful = false;
+    if (!is_sole_owner(coordinator) && coordinator->standing != NULL) { /* before the read: they may change */
+        request->copy_is_doubtful = standing_is_doubtful(coordinator->standing, op->partition);
+        request->copy_horizon = round_own_horizon(coordinator, op->partition);
+    }
+    store_submit(coordinator->store, coordinator->now, op);
 }
 
 void get_on_local(struct coordinator *coordinator, struct request *request)
@@ -252,13 +297,11 @@ void get_on_local(struct coordinator *coordinator, struct request *request)
             end_request(coordinator, request);
         return;
     }
-    unsigned owners = coordinator->view->owner_count;
-    unsigned needed = request->bucket->r < owners ? request->bucket->r : owners;
     bool asks_all = round_draw_share(coordinator);
-    if (needed == 1 && is_readable && !asks_all)
+    if (request->bucket->r == 1 && is_readable && !request->copy_is_doubtful && !asks_all)
         answer(coordinator, request);
     else
-        start_round(coordinator, request, needed, asks_all);
+        start_round(coordinator, request, asks_all);
 }
 
 /* Answers that came after the quorum's: whoever turns out to lack something gets it. */
@@ -269,7 +312,7 @@ static void repair(struct round *round)
     counter_increment(&round->coordinator->counters.other_answers);
     if (!merge_answers(round))
         return;
-    write_back(round, lacking_places(round), false);
+    write_back(round, lacking_places(round), 0);
 }
 
 void get_on_read(struct round *round, unsigned place)
@@ -320,6 +363,12 @@ void get_on_hedge(struct round *round)
     round_set_timer(round);
 }
 
+void get_on_silence(struct round *round)
+{
+    if (round->phase == ROUND_READING)
+        advance(round);
+}
+
 void get_on_deadline(struct round *round)
 {
     round_note_silence(round);
@@ -327,7 +376,7 @@ void get_on_deadline(struct round *round)
         round_close(round);
     else if (round->phase == ROUND_WRITING)
         answer_round(round);
-    else
+    else if (!round->store_has_request)
         fail(round, FAILURE_TIMEOUT);
 }
 

@@ -8,8 +8,10 @@
 void get_start(struct coordinator *coordinator, struct request *request);
 /* It has come back, in request->op. */
 void get_on_local(struct coordinator *coordinator, struct request *request);
+/* A stand-in's read of a hint has come back. */
+void get_on_kept(struct round *round);
 
-/* The owner at `place` has answered a READ, or will not: round->reads and owners[place] say which. */
+/* The node at `place` has answered a READ, or will not: round->reads and places[place] say which. */
 void get_on_read(struct round *round, unsigned place);
 /* An answer to what is written back, or none: round->acknowledged says so. */
 void get_on_write(struct round *round);
@@ -17,6 +19,8 @@ void get_on_write(struct round *round);
 void get_on_merged(struct round *round);
 /* A hedge is due. */
 void get_on_hedge(struct round *round);
+/* A node that was asked has fallen silent. */
+void get_on_silence(struct round *round);
 void get_on_deadline(struct round *round);
 /* The view has changed while WAITING. */
 void get_on_view(struct round *round);

@@ -2,20 +2,23 @@
 
 #include "base/check.h"
 #include "coordinator/end.h"
+#include "coordinator/kept.h"
 #include "coordinator/read.h"
 #include "coordinator/restamp.h"
 #include "coordinator/write.h"
 #include "version/fingerprint.h"
 
-enum { RESTAMPS_MAX = 3 };
+/* Two coordinators that outdo each other come to rest as soon as their clocks have followed, which is after one turn;
+ * only times so far ahead that no clock follows them take more. */
+enum { RESTAMPS_MAX = 16 };
 
 static void submit(struct coordinator *coordinator, struct request *request, enum store_kind kind)
 {
     struct store_op *op = &request->op;
-    const struct round *round = request->round;
+    struct round *round = request->round;
     op->kind = kind;
     op->apply = write_apply;
-    op->key = request_key(request);
+    op->key = round == NULL ? request_key(request) : round_local_key(round);
     op->durability = request->bucket->durability;
     op->peek = kind == STORE_READ || request->peek;
     op->uses_reserve = request->kind == REQUEST_DELETE;
@@ -23,15 +26,29 @@ static void submit(struct coordinator *coordinator, struct request *request, enu
     /* In a ring of one nobody holds another copy to fetch: a whole new value is the way to get the key back. In a
      * larger one the others' copies, which have been read by then, take the lost one's place. */
     op->replaces_corrupt = round != NULL ? round->lost_local : request->kind == REQUEST_SET && !request->has_token;
-    if (request->round != NULL)
-        request->round->store_has_request = true;
-    store_submit(coordinator->store, coordinator->now, op);
+    if (round != NULL)
+        round->store_has_request = true;
+    store_submit(round == NULL ? coordinator->store : round_local_store(round), coordinator->now, op);
 }
 
-/* Does the coordinator have to know what the others have? A plain set replaces whatever there is. */
+static bool is_plain_set(const struct request *request)
+{
+    return request->kind == REQUEST_SET && !request->has_token;
+}
+
+/* Does the coordinator have to know what the others have? A plain set replaces whatever there is; but one that may have
+ * been carried out already has to find that out. */
 static bool has_to_read(const struct request *request)
 {
-    return request->kind != REQUEST_SET || request->has_token;
+    return !is_plain_set(request) || request->attempt > 1;
+}
+
+/* May it be carried out although too few have told what they have? A plain set that does not know something stands
+ * beside it; in a bucket whose stale tokens make siblings so does anything else, and always being able to write is what
+ * such a bucket is for [4.1]. */
+static bool may_go_on(const struct request *request)
+{
+    return request->attempt <= 1 && (is_plain_set(request) || request->bucket->stale_cas == STALE_CAS_SIBLING);
 }
 
 static bool is_plain_delete(const struct request *request)
@@ -63,32 +80,62 @@ static void fail(struct round *round, enum request_failure failure)
     round_close(round);
 }
 
+/* How many other nodes have to tell what they have, so that with the local copy, if that counts, an owner of each
+ * acknowledged write has told. */
+static unsigned others_to_read(const struct round *round, const struct request *request)
+{
+    unsigned missing = round->owner_count - write_quorum(round), others = round->owner_count - 1U;
+    bool is_behind =
+        round->is_doubtful
+        || (round->coordinator->standing != NULL && standing_is_behind(round->coordinator->standing, round->partition));
+    if (round_stands_in(round)) /* it has hints, or nothing */
+        return has_to_read(request) ? missing + 1 : 0;
+    if (!has_to_read(request) && !is_behind)
+        return 0;
+    return smaller(round->is_doubtful ? missing + 1 : missing, others);
+}
+
+static void start_round(struct round *round)
+{
+    struct coordinator *coordinator = round->coordinator;
+    struct request *request = round->request;
+    if (coordinator->standing != NULL && !round_stands_in(round)) {
+        round->is_doubtful = standing_is_doubtful(coordinator->standing, round->partition);
+        round->horizon = round_own_horizon(coordinator, round->partition);
+    }
+    round->may_go_on = may_go_on(request);
+    unsigned w = write_quorum(round), reads = others_to_read(round, request);
+    unsigned needed = w - 1, told = round_stands_in(round) && reads > 0 ? reads - 1 : reads;
+    if (told > needed && !round->may_go_on)
+        needed = told;
+    if (quorum_count(round_up(round)) < needed && round_reachable(round, needed) < needed) {
+        fail(round, FAILURE_NO_QUORUM);
+        return;
+    }
+    round_set_timer(round);
+    bool reads_first = reads > 0 || is_plain_delete(request) || round_stands_in(round);
+    round->phase = reads_first ? ROUND_STARTING : ROUND_UPDATING;
+    if (round_stands_in(round))
+        kept_read(round);
+    else
+        submit(coordinator, request, reads_first ? STORE_READ : STORE_UPDATE);
+}
+
 void put_start(struct coordinator *coordinator, struct request *request)
 {
     if (are_writes_held(coordinator)) {
         fail_request(coordinator, request, FAILURE_HELD);
         return;
     }
-    if (is_sole_owner(coordinator)) {
+    if (is_sole_owner(coordinator) && !request->stands_in) {
         submit(coordinator, request, STORE_UPDATE);
         return;
     }
     struct round *round = round_begin(coordinator, request, ROUND_PUT);
-    if (round == NULL) {
+    if (round == NULL)
         fail_request(coordinator, request, FAILURE_BUSY);
-        return;
-    }
-    unsigned w = write_quorum(round);
-    unsigned reads = has_to_read(request) ? round->owner_count - w : 0;
-    unsigned up = 1 + quorum_count(round_up(round));
-    if (up < w || up < reads + 1) {
-        fail(round, FAILURE_NO_QUORUM);
-        return;
-    }
-    round_set_timer(round);
-    bool reads_first = reads > 0 || is_plain_delete(request);
-    round->phase = reads_first ? ROUND_STARTING : ROUND_UPDATING;
-    submit(coordinator, request, reads_first ? STORE_READ : STORE_UPDATE);
+    else
+        start_round(round);
 }
 
 static void update(struct round *round)
@@ -117,54 +164,89 @@ static void give_up(struct round *round, enum request_failure failure)
         put_on_view(round);
 }
 
+/* With fewer answers than are needed, if that is allowed. */
+static bool go_on_short(struct round *round)
+{
+    if (!round->may_go_on)
+        return false;
+    round->is_short = true;
+    counter_increment(&round->coordinator->counters.short_writes);
+    update(round);
+    return true;
+}
+
 static void advance_reads(struct round *round)
 {
-    enum quorum_verdict verdict = quorum_verdict_of(&round->reads);
-    unsigned missing = quorum_missing(&round->reads), out = quorum_count(round_reads_out(round));
-    if (verdict == QUORUM_MET && (!round->asks_all || round->hedged || out == 0)) {
-        update(round);
+    uint16_t out = round_reads_out(round);
+    if (quorum_verdict_of(&round->reads) == QUORUM_MET) {
+        if (!round->asks_all || round->hedged || out == 0)
+            update(round);
+        else
+            round_set_timer(round);
         return;
     }
-    if (verdict == QUORUM_POSSIBLE && out < missing)
-        out += round_ask(round, missing - out);
-    if (out < missing)
+    unsigned missing = quorum_missing(&round->reads), lively = quorum_count(round_lively(round, out));
+    if (lively < missing)
+        lively += round_ask_further(round, missing - lively, !round->may_go_on);
+    if (lively < missing && go_on_short(round))
+        return;
+    if (quorum_count(round_reads_out(round)) < missing)
         give_up(round, FAILURE_NO_QUORUM);
     else
         round_set_timer(round);
 }
 
-/* Asks as many others as make `needed` with the local copy, which counts unless it is lost. */
-static void read_others(struct round *round, unsigned needed)
+/* Asks as many others as make `needed` with the local copy, if that counts. */
+static void read_others(struct round *round, unsigned needed, bool local_counts)
 {
     round->phase = ROUND_READING;
     round->reads = quorum_of(round->owner_count, needed);
-    if (round->lost_local)
-        quorum_no(&round->reads, (unsigned)round->self);
-    else
-        quorum_yes(&round->reads, (unsigned)round->self);
+    quorum_admit(&round->reads, (unsigned)round->self);
+    (local_counts ? quorum_yes : quorum_no)(&round->reads, (unsigned)round->self);
     if (round->asks_all)
         (void)round_ask(round, RING_COPIES_MAX);
     advance_reads(round);
 }
 
 /* The local copy cannot be read: n - w + 1 others are sure to know every acknowledged write that n - w others and this
- * copy would have known. */
+ * copy would have known. It is not absent: what it does not have need not be dead. */
 static void read_others_alone(struct round *round)
 {
     unsigned others = round->owner_count - 1U, needed = round->owner_count - write_quorum(round) + 1;
+    if (round->read_asked != 0) { /* it could be read before, and has been lost since */
+        round_drop_answers(round);
+        round_renew(round);
+    }
     round->lost_local = true;
+    round->may_go_on = false;
     round->local_fingerprint = 0;
+    round->horizon = 0;
     needed = smaller(needed, others);
-    if (quorum_count(round_up(round)) < needed)
+    if (round_reachable(round, needed) < needed)
         fail(round, FAILURE_CORRUPT);
     else
-        read_others(round, needed);
+        read_others(round, needed, false);
+}
+
+/* What is known locally is in round->local. */
+static void go_on_with_local(struct round *round)
+{
+    struct request *request = round->request;
+    bool counts = round_stands_in(round) ? round->local != NULL : !round->is_doubtful;
+    unsigned reads = others_to_read(round, request);
+    /* Whether there is nothing at all to delete, only all owners together can say [R6]. */
+    round->asks_all = is_plain_delete(request) && round->local == NULL;
+    if (reads == 0 && !round->asks_all)
+        update(round);
+    else if (round_stands_in(round))
+        read_others(round, reads, counts);
+    else
+        read_others(round, reads + counts, counts);
 }
 
 static void on_local_read(struct round *round)
 {
-    struct request *request = round->request;
-    struct store_op *op = &request->op;
+    struct store_op *op = &round->request->op;
     round->local = op->record;
     op->record = NULL;
     bool ok = op->status == STORE_OK || op->status == STORE_ABSENT;
@@ -174,13 +256,20 @@ static void on_local_read(struct round *round)
     }
     if (round->local != NULL)
         round->local_fingerprint = record_fingerprint(blob_bytes(round->local), &ok);
-    if (!ok) {
+    if (ok)
+        go_on_with_local(round);
+    else
         read_others_alone(round);
+}
+
+static void on_kept_read(struct round *round)
+{
+    bool ok = true;
+    if (!kept_take(round))
         return;
-    }
-    /* Whether there is nothing at all to delete, only all of them together can say [R6]. */
-    round->asks_all = is_plain_delete(request) && round->local == NULL;
-    read_others(round, round->owner_count - write_quorum(round) + 1);
+    if (round->local != NULL)
+        round->local_fingerprint = record_fingerprint(blob_bytes(round->local), &ok);
+    go_on_with_local(round);
 }
 
 static void finish_get(struct coordinator *coordinator, struct request *request)
@@ -205,10 +294,19 @@ static void answer(struct round *round)
     round_end_request(round);
 }
 
+/* Who could still make the quorum is asked: stand-ins for those who will not, then owners that only seem to be down. */
+static void widen_writes(struct round *round)
+{
+    unsigned missing = quorum_missing(&round->writes);
+    (void)round_send_to_stand_ins(round, RING_COPIES_MAX);
+    unsigned lively = quorum_count(round_lively(round, round_writes_out(round)));
+    if (lively < missing)
+        (void)round_send_in_need(round, missing - lively);
+}
+
 static void advance_writes(struct round *round)
 {
-    enum quorum_verdict verdict = quorum_verdict_of(&round->writes);
-    if (round->request != NULL && verdict == QUORUM_MET)
+    if (round->request != NULL && quorum_verdict_of(&round->writes) == QUORUM_MET)
         answer(round);
     if (round->request == NULL && round->phase != ROUND_LINGERING) {
         blob_release(round->made); /* whoever is late has been sent it; thousands of rounds may wait for such */
@@ -221,25 +319,36 @@ static void advance_writes(struct round *round)
             round_close(round);
         return;
     }
-    if (verdict == QUORUM_IMPOSSIBLE)
+    if (round->writes.no != 0)
+        widen_writes(round);
+    if (quorum_count(round_writes_out(round)) < quorum_missing(&round->writes))
         give_up(round, FAILURE_TIMEOUT); /* the local copy has it, and perhaps others */
     else
         round_set_timer(round);
 }
 
-/* The new record goes to all other owners that are up; W of them, this one counted, have to have it. */
+/* The new record goes to all other owners that are up, and for each that is not to the next node that can stand in for
+ * it [4.6]; W distinct nodes, this one counted, have to have it. */
 static void write_others(struct round *round)
 {
     round->phase = ROUND_WRITING;
     round_renew(round);
+    round_forget_stand_ins(round);
     round->writes = quorum_of(round->owner_count, write_quorum(round));
-    if (round->self >= 0)
+    if (round->self >= 0) {
+        quorum_admit(&round->writes, (unsigned)round->self);
         quorum_yes(&round->writes, (unsigned)round->self);
-    for (unsigned place = 0; place < round->owner_count; place++) {
-        if ((int)place != round->self && !round_send(round, place, false, true))
-            quorum_no(&round->writes, place);
     }
-    round->hedge_ns = 0; /* all have been asked that can be */
+    for (unsigned place = 0; place < round->owner_count; place++) {
+        if ((int)place == round->self || round_send(round, place, false, true))
+            continue;
+        quorum_no(&round->writes, place);
+        round_note_missing(round, place);
+    }
+    if (round->missing != 0)
+        (void)round_send_to_stand_ins(round, RING_COPIES_MAX);
+    if (!round_may_widen(round))
+        round->hedge_ns = 0; /* all have been asked that can be */
     advance_writes(round);
 }
 
@@ -249,13 +358,37 @@ static bool store_has_failed(const struct round *round)
     return status != STORE_OK && status != STORE_UNCHANGED;
 }
 
+/* There is no space here, but perhaps at another node: nothing has been done, so the request may begin anew there. */
+static bool go_elsewhere(struct round *round)
+{
+    struct coordinator *coordinator = round->coordinator;
+    struct request *request = round->request;
+    int self = ring_member_index(coordinator->view, coordinator->replica->node);
+    if (coordinator->ports.reroute == NULL || self < 0)
+        return false;
+    request_note_tried(request, coordinator->replica->node);
+    if (coordinator_route(coordinator, coordinator->now, request, (uint32_t)self) < 0)
+        return false;
+    counter_increment(&coordinator->counters.went_elsewhere);
+    close_unanswered(round);
+    request_finish(request);
+    request->status = REQUEST_OK;
+    request->is_full_here = true;
+    coordinator->ports.reroute(coordinator->ports.host, coordinator->now, request);
+    return true;
+}
+
 static void on_local_update(struct round *round)
 {
     struct request *request = round->request;
-    if (request->op.status == STORE_CORRUPT && !round->lost_local && request->kind == REQUEST_SET) {
+    if (round_stands_in(round))
+        kept_end_update(round, request->op.status == STORE_OK);
+    else if (request->op.status == STORE_CORRUPT && !round->lost_local && is_plain_set(request)) {
         read_others_alone(round);
         return;
     }
+    if (request->op.status == STORE_FULL && go_elsewhere(round))
+        return;
     if (store_has_failed(round)) {
         (void)fail_by_store(request);
         round_end_request(round);
@@ -287,10 +420,12 @@ void put_on_local(struct coordinator *coordinator, struct request *request)
         return;
     }
     round->store_has_request = false;
-    if (round->phase == ROUND_STARTING)
-        on_local_read(round);
-    else
+    if (round->phase != ROUND_STARTING)
         on_local_update(round);
+    else if (round_stands_in(round))
+        on_kept_read(round);
+    else
+        on_local_read(round);
 }
 
 void put_on_read(struct round *round, unsigned place)
@@ -300,23 +435,37 @@ void put_on_read(struct round *round, unsigned place)
         advance_reads(round);
 }
 
-void put_on_write(struct round *round, unsigned place, hybrid_time winner)
+/* The version that `place` has acknowledged stands there behind a later one. */
+static void outdo(struct round *round, unsigned place, hybrid_time winner)
 {
-    if (round->phase != ROUND_WRITING && round->phase != ROUND_LINGERING)
-        return;
-    /* Once the client has its answer a delete may have covered this version and would not cover a new one; and two
-     * quorums of writes have met by then [R2]. */
-    bool may_restamp = round->request != NULL && round->has_dot && round->restamps < RESTAMPS_MAX;
-    if (winner != 0 && may_restamp) {
+    bool is_open = round->request != NULL;
+    if (is_open && round->has_dot && round->restamps < RESTAMPS_MAX) {
         round->phase = ROUND_RESTAMPING;
         round->restamps++;
         round->floor = winner;
         restamp_start(round);
         return;
     }
-    if (winner != 0) /* it has been merged there; a later one than its latest time is a concurrent one */
-        quorum_yes(&round->writes, place);
+    /* What an earlier attempt has made may not be written anew under another dot, for somebody may have seen it; and
+     * what loses again and again is no success. */
+    if (is_open && (round->has_found || round->has_dot)) {
+        fail(round, round->has_found ? FAILURE_LOST : FAILURE_TIMEOUT);
+        return;
+    }
+    quorum_yes(&round->writes,
+               place); /* it has been merged there; a later one than its latest time is a concurrent one */
     advance_writes(round);
+}
+
+void put_on_write(struct round *round, unsigned place, hybrid_time winner)
+{
+    if (round->phase != ROUND_WRITING && round->phase != ROUND_LINGERING)
+        return;
+    if (winner != 0) /* Once the client has its answer a delete may have covered this version and would not cover a new
+                      * one; and two quorums of writes have met by then [R2]. */
+        outdo(round, place, winner);
+    else
+        advance_writes(round);
 }
 
 void put_on_restamped(struct round *round)
@@ -334,21 +483,53 @@ void put_on_restamped(struct round *round)
     write_others(round);
 }
 
-void put_on_hedge(struct round *round)
+/* Owners that take longer than they use to: others may keep it for them meanwhile. */
+static void hedge_writes(struct round *round)
 {
-    round->hedge_ns = 0;
-    round->hedged = true;
-    if (round->phase != ROUND_READING) {
-        round_set_timer(round);
-        return;
+    uint16_t late = round_writes_out(round) & round->writes.owners;
+    unsigned missing = quorum_missing(&round->writes);
+    for (unsigned place = 0; place < round->owner_count; place++) {
+        if ((late & quorum_bit(place)) != 0)
+            round_note_missing(round, place);
     }
+    for (unsigned sent = round_send_to_stand_ins(round, missing); sent > 0; sent--)
+        counter_increment(&round->coordinator->counters.hedges);
+    if (!round_may_widen(round))
+        round->hedge_ns = 0;
+    round_set_timer(round);
+}
+
+static void hedge_reads(struct round *round)
+{
+    round->hedged = true;
     if (quorum_verdict_of(&round->reads) == QUORUM_MET) {
         advance_reads(round);
         return;
     }
     if (round_ask(round, 1) == 1)
         counter_increment(&round->coordinator->counters.hedges);
+    else if (go_on_short(round))
+        return;
     round_set_timer(round);
+}
+
+void put_on_hedge(struct round *round)
+{
+    round->hedge_ns = 0;
+    if (round->phase == ROUND_READING)
+        hedge_reads(round);
+    else if (round->phase == ROUND_WRITING)
+        hedge_writes(round);
+    else
+        round_set_timer(round);
+}
+
+void put_on_silence(struct round *round)
+{
+    if (round->phase == ROUND_READING)
+        advance_reads(round);
+    else if (round->phase == ROUND_WRITING)
+        hedge_writes(round);
 }
 
 void put_on_deadline(struct round *round)

@@ -5,25 +5,32 @@
 struct quorum quorum_of(unsigned owners, unsigned needed)
 {
     CHECK(owners >= 1 && owners <= 8);
-    return (struct quorum){.owners = (uint8_t)((1U << owners) - 1), .needed = (uint8_t)needed};
+    uint16_t mask = (uint16_t)((1U << owners) - 1);
+    return (struct quorum){.owners = mask, .places = mask, .needed = (uint8_t)needed};
+}
+
+void quorum_admit(struct quorum *quorum, unsigned place)
+{
+    CHECK(place < 16);
+    quorum->places |= quorum_bit(place);
 }
 
 void quorum_yes(struct quorum *quorum, unsigned place)
 {
-    quorum->yes |= quorum_bit(place) & quorum->owners;
-    quorum->no &= (uint8_t)~quorum->yes;
+    quorum->yes |= quorum_bit(place) & quorum->places;
+    quorum->no &= (uint16_t)~quorum->yes;
 }
 
 void quorum_no(struct quorum *quorum, unsigned place)
 {
-    quorum->no |= quorum_bit(place) & quorum->owners & (uint8_t)~quorum->yes;
+    quorum->no |= quorum_bit(place) & quorum->places & (uint16_t)~quorum->yes;
 }
 
 enum quorum_verdict quorum_verdict_of(const struct quorum *quorum)
 {
     if (quorum_count(quorum->yes) >= quorum->needed)
         return QUORUM_MET;
-    unsigned possible = quorum_count(quorum->owners & (uint8_t)~quorum->no);
+    unsigned possible = quorum_count(quorum->places & (uint16_t)~quorum->no);
     return possible >= quorum->needed ? QUORUM_POSSIBLE : QUORUM_IMPOSSIBLE;
 }
 
@@ -35,5 +42,5 @@ unsigned quorum_missing(const struct quorum *quorum)
 
 bool quorum_is_unanimous(const struct quorum *quorum)
 {
-    return quorum->yes == quorum->owners;
+    return (quorum->yes & quorum->owners) == quorum->owners;
 }

@@ -1,5 +1,6 @@
-/* Counting answers, apart from what is done about them, Dynamo 4.5 with [R9]: distinct owners, however often and in
- * whatever order they answer. An owner is told by its place in the preference list. Within the room. */
+/* Counting answers, apart from what is done about them, Dynamo 4.5 and 4.6 with [R9]: distinct nodes, however often and
+ * in whatever order they answer. A node is told by its place: the owners in the order of the preference list, then
+ * those who stand in for some of them. Within the room. */
 #ifndef COORDINATOR_QUORUM_H
 #define COORDINATOR_QUORUM_H
 
@@ -12,15 +13,20 @@ enum quorum_verdict {
     QUORUM_IMPOSSIBLE /* too many have failed */
 };
 
-/* Bit i of each mask is the owner at place i. */
+/* Bit i of each mask is the node at place i. */
 struct quorum {
-    uint8_t owners; /* who may be counted */
-    uint8_t yes, no;
+    uint16_t owners; /* the first places */
+    uint16_t places; /* who may be counted: owners, and stand-ins that have been admitted */
+    uint16_t yes, no;
     uint8_t needed;
 };
 
-/* `owners` owners, 1 .. 8, of whom `needed` have to say yes; more than there are can never be met. */
+/* `owners` owners, 1 .. 8, of whom (or of whose stand-ins) `needed` have to say yes; more than there are can never be
+ * met. */
 struct quorum quorum_of(unsigned owners, unsigned needed);
+
+/* The node at this place, no owner, may be counted too. */
+void quorum_admit(struct quorum *quorum, unsigned place);
 
 /* An answer that counts. It stands, whatever the owner says later. */
 void quorum_yes(struct quorum *quorum, unsigned place);
@@ -35,13 +41,13 @@ unsigned quorum_missing(const struct quorum *quorum);
 /* Have all owners said yes? */
 bool quorum_is_unanimous(const struct quorum *quorum);
 
-static inline uint8_t quorum_bit(unsigned place)
+static inline uint16_t quorum_bit(unsigned place)
 {
-    return (uint8_t)(1U << place);
+    return (uint16_t)(1U << place);
 }
 
-/* The number of owners in a mask. */
-static inline unsigned quorum_count(uint8_t mask)
+/* The number of places in a mask. */
+static inline unsigned quorum_count(uint16_t mask)
 {
     return (unsigned)__builtin_popcount(mask);
 }

@@ -129,6 +129,8 @@ struct request {
     struct coordinator *coordinator;
     struct round *round; /* NULL where there is one owner only */
     uint64_t deadline_ns;
+    bool copy_is_doubtful; /* GET: the local copy, before it was read */
+    hybrid_time copy_horizon;
     bool in_doubt;           /* a coordinator that is gone may have done it: nobody can say that nothing was done */
     bool has_effects;        /* GET: it has turned out to change something (a claim on a stale item, a vivification) */
     hybrid_time touch_stamp; /* GET that touched or made the item: what has this stamp is shown even if now expired */

@@ -48,7 +48,7 @@ void restamp_start(struct round *round)
     round->merge = (struct replica_merge){.op = {.kind = STORE_UPDATE,
                                                  .apply = restamp_apply,
                                                  .owner = COORDINATOR_OP_ROUND,
-                                                 .key = bytes_of(round->key, round->key_len),
+                                                 .key = round_local_key(round),
                                                  .hash = round->hash,
                                                  .partition = round->partition,
                                                  .durability = round->bucket->durability,
@@ -56,7 +56,7 @@ void restamp_start(struct round *round)
     round->store_has_merge = true;
     coordinator->pending++;
     counter_increment(&coordinator->counters.restamps);
-    store_submit(coordinator->store, coordinator->now, &round->merge.op);
+    store_submit(round_local_store(round), coordinator->now, &round->merge.op);
 }
 
 enum restamp_outcome restamp_finish(struct round *round)

@@ -81,33 +81,10 @@ void round_renew(struct round *round)
 {
     struct round_table *table = round->coordinator->rounds;
     round->id = ++table->number << SLOT_BITS | slot_of(round->id);
-    round->read_asked = round->write_asked = round->acknowledged = round->stale = 0;
+    round->read_asked = round->answered = round->absent = 0;
+    round->write_asked = round->acknowledged = round->stale = 0;
     round->hedge_ns = 0;
     round->hedged = false;
-}
-
-static void drop_answers(struct round *round)
-{
-    for (unsigned place = 0; place < RING_COPIES_MAX; place++) {
-        blob_release(round->owners[place].record);
-        round->owners[place] = (struct round_owner){0};
-    }
-}
-
-void round_take_owners(struct round *round)
-{
-    struct coordinator *coordinator = round->coordinator;
-    const struct ring_view *view = coordinator->view;
-    const uint16_t *list = ring_preference_list(view, round->partition);
-    drop_answers(round);
-    round->epoch = view->epoch;
-    round->owner_count = (uint8_t)view->owner_count;
-    round->self = -1;
-    for (unsigned place = 0; place < view->owner_count; place++) {
-        round->owners[place].node = view->members[list[place]].id;
-        if (round->owners[place].node == coordinator->replica->node)
-            round->self = (int8_t)place;
-    }
 }
 
 struct round *round_begin(struct coordinator *coordinator, struct request *request, enum round_kind kind)
@@ -117,7 +94,7 @@ struct round *round_begin(struct coordinator *coordinator, struct request *reque
     if (slot < 0)
         return NULL;
     struct round *round = pool_borrow(&table->rounds);
-    memset(round, 0, offsetof(struct round, key));
+    memset(round, 0, offsetof(struct round, hint_key));
     table->slots[slot] = round;
     list_init(&round->lingering);
     round->coordinator = coordinator;
@@ -130,7 +107,7 @@ struct round *round_begin(struct coordinator *coordinator, struct request *reque
     round->partition = request->op.partition;
     round->kind = (uint8_t)kind;
     round->key_len = request->key_len;
-    memcpy(round->key, request->key, request->key_len);
+    memcpy(round->hint_key + ROUND_KEY_AT, request->key, request->key_len);
     round_renew(round);
     round_take_owners(round);
     counter_increment(&coordinator->counters.rounds);
@@ -154,7 +131,7 @@ void round_close(struct round *round)
     }
     if (round->store_has_merge)
         return; /* comes again from there */
-    drop_answers(round);
+    round_drop_answers(round);
     blob_release(round->local);
     blob_release(round->made);
     blob_release(round->restamped);
@@ -186,11 +163,11 @@ struct round *round_of_answer(struct coordinator *coordinator, uint64_t id, uint
     struct round *round = slot < table->room ? table->slots[slot] : NULL;
     if (round == NULL || round->id != id)
         return NULL;
-    for (*place = 0; *place < round->owner_count; ++*place) {
-        if (round->owners[*place].node == from && (int)*place != round->self)
-            return round;
-    }
-    return NULL;
+    int found = round_place_of(round, from);
+    if (found < 0 || found == round->self)
+        return NULL;
+    *place = (unsigned)found;
+    return round;
 }
 
 void round_visit_all(struct coordinator *coordinator, void (*visit)(struct round *, uint32_t node), uint32_t node)
@@ -202,111 +179,16 @@ void round_visit_all(struct coordinator *coordinator, void (*visit)(struct round
     }
 }
 
-static bool is_other(const struct round *round, unsigned place)
+uint16_t round_reads_out(const struct round *round)
 {
-    return (int)place != round->self;
+    return round->read_asked & (uint16_t) ~(round->reads.yes | round->reads.no);
 }
 
-static struct peer *peer_at(struct round *round, unsigned place)
-{
-    return peers_find(round->coordinator->peers, round->owners[place].node);
-}
-
-uint8_t round_up(struct round *round)
-{
-    uint8_t up = 0;
-    for (unsigned place = 0; place < round->owner_count; place++) {
-        const struct peer *peer = is_other(round, place) ? peer_at(round, place) : NULL;
-        if (peer != NULL && peer_is_up(peer, round->coordinator->now))
-            up |= quorum_bit(place);
-    }
-    return up;
-}
-
-/* Where to write a message to the owner at `place`, who is then one that has been asked; NULL: not up. */
-static struct chain *open_request(struct round *round, unsigned place)
-{
-    struct coordinator *coordinator = round->coordinator;
-    struct peer *peer = peer_at(round, place);
-    struct chain *out = peer == NULL ? NULL : peer_request(coordinator->peers, peer, coordinator->now);
-    if (out == NULL)
-        return NULL;
-    round->owners[place].asked_ns = coordinator->now.mono_ns;
-    round->owners[place].replies_then = peer->replies;
-    uint64_t hedge_ns = coordinator->now.mono_ns + peer_hedge_after_ns(peer);
-    if (round->hedge_ns == 0 || hedge_ns < round->hedge_ns)
-        round->hedge_ns = hedge_ns;
-    return out;
-}
-
-static bool ask(struct round *round, unsigned place)
-{
-    struct chain *out = open_request(round, place);
-    if (out == NULL)
-        return false;
-    const struct message_read message = {.id = round->id,
-                                         .epoch = round->epoch,
-                                         .partition = round->partition,
-                                         .hash = round->hash,
-                                         .has_fingerprint = !round->lost_local,
-                                         .peek = round->kind == ROUND_PUT || round->request->peek,
-                                         .fingerprint = round->local_fingerprint,
-                                         .key = bytes_of(round->key, round->key_len)};
-    message_write_read(out, &message);
-    round->read_asked |= quorum_bit(place);
-    return true;
-}
-
-unsigned round_ask(struct round *round, unsigned max)
-{
-    unsigned asked = 0;
-    for (unsigned place = 0; place < round->owner_count && asked < max; place++) {
-        if (is_other(round, place) && (round->read_asked & quorum_bit(place)) == 0)
-            asked += ask(round, place);
-    }
-    return asked;
-}
-
-/* With buffered writes some replicas are asked for a synced one; nobody waits for just these [6.1]. */
-static enum durability durability_of(const struct round *round)
-{
-    const struct bucket *bucket = round->bucket;
-    bool syncs = bucket->durability == DURABILITY_BUFFERED && round->kind == ROUND_PUT
-                 && quorum_count(round->write_asked) < bucket->durable_writes;
-    return syncs ? DURABILITY_SYNCED : bucket->durability;
-}
-
-bool round_send(struct round *round, unsigned place, bool is_repair, bool awaited)
-{
-    struct chain *out = open_request(round, place);
-    if (out == NULL)
-        return false;
-    const struct message_write message = {.id = awaited ? round->id : 0,
-                                          .epoch = round->epoch,
-                                          .partition = round->partition,
-                                          .hash = round->hash,
-                                          .durability = (uint8_t)durability_of(round),
-                                          .is_repair = is_repair,
-                                          .keeps_use = is_repair || round->keeps_use,
-                                          .is_use = !is_repair && round->is_use,
-                                          .key = bytes_of(round->key, round->key_len),
-                                          .record = blob_bytes(round->made)};
-    message_write_write(out, &message, round->made);
-    if (awaited)
-        round->write_asked |= quorum_bit(place);
-    return true;
-}
-
-uint8_t round_reads_out(const struct round *round)
-{
-    return round->read_asked & (uint8_t) ~(round->reads.yes | round->reads.no);
-}
-
-uint8_t round_writes_out(const struct round *round)
+uint16_t round_writes_out(const struct round *round)
 {
     if (round->kind == ROUND_GET)
-        return round->write_asked & (uint8_t)~round->acknowledged;
-    return round->write_asked & (uint8_t) ~(round->writes.yes | round->writes.no);
+        return round->write_asked & (uint16_t)~round->acknowledged;
+    return round->write_asked & (uint16_t) ~(round->writes.yes | round->writes.no);
 }
 
 void round_set_timer(struct round *round)
@@ -317,39 +199,17 @@ void round_set_timer(struct round *round)
     wheel_set(&round->coordinator->rounds->wheel, &round->timer, round->coordinator->now.mono_ns, due_ns);
 }
 
-void round_note_silence(struct round *round)
+struct store_loop *round_local_store(const struct round *round)
 {
-    uint8_t out = round_reads_out(round) | round_writes_out(round);
-    for (unsigned place = 0; place < round->owner_count; place++) {
-        struct peer *peer = (out & quorum_bit(place)) != 0 ? peer_at(round, place) : NULL;
-        if (peer != NULL && peer->replies == round->owners[place].replies_then)
-            peer_on_silence(peer, round->coordinator->now);
-    }
+    return round_stands_in(round) ? round->coordinator->hint_store : round->coordinator->store;
 }
 
-bool round_merge_fetched(const struct round *round, struct object *object, struct arena *arena)
+struct bytes round_local_key(struct round *round)
 {
-    struct replica_copy fetched[RING_COPIES_MAX];
-    unsigned count = 0;
-    for (unsigned place = 0; place < round->owner_count; place++) {
-        if (round->owners[place].record != NULL)
-            fetched[count++] = (struct replica_copy){.record = round->owners[place].record};
-    }
-    hybrid_time horizon = 0;
-    bool is_lww = round->bucket->reconcile == RECONCILE_LWW;
-    bool good = replica_merge_copies(object, &horizon, fetched, count, is_lww, arena);
-    replica_observe_object(round->coordinator->replica, object, round->coordinator->now);
-    return good;
-}
-
-bool round_has_other_answer(const struct round *round, uint64_t fingerprint)
-{
-    for (unsigned place = 0; place < round->owner_count; place++) {
-        bool has_answered = is_other(round, place) && (round->reads.yes & quorum_bit(place)) != 0;
-        if (has_answered && round->owners[place].fingerprint != fingerprint)
-            return true;
-    }
-    return false;
+    if (!round_stands_in(round))
+        return round_key(round);
+    const struct round_place *self = &round->places[round->self];
+    return hint_key(round->hint_key, round->places[self->stands_for].node, round_key(round));
 }
 
 void round_merge_locally(struct round *round)
@@ -361,13 +221,14 @@ void round_merge_locally(struct round *round)
     }
     replica_merge_init(&round->merge, coordinator->replica, &coordinator->scratch, coordinator->now, round->made,
                        round->bucket->reconcile == RECONCILE_LWW);
+    round->merge.horizon = round->horizon;
     if (round->lost_local) { /* the others' copies take its place */
         replica_forget_births(coordinator->replica);
         round->merge.op.replaces_corrupt = true;
     }
     blob_retain(round->made); /* for merge.incoming: a later repair may change `made` meanwhile */
     round->merge.op.owner = COORDINATOR_OP_ROUND;
-    round->merge.op.key = bytes_of(round->key, round->key_len);
+    round->merge.op.key = round_key(round);
     round->merge.op.hash = round->hash;
     round->merge.op.partition = round->partition;
     round->merge.op.durability = round->bucket->durability;

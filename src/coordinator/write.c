@@ -2,18 +2,14 @@
 
 #include "base/check.h"
 #include "base/list.h"
+#include "coordinator/attempt.h"
 #include "coordinator/change.h"
 #include "coordinator/end.h"
+#include "coordinator/kept.h"
 #include "coordinator/read.h"
 #include "coordinator/round.h"
 #include "version/fingerprint.h"
 #include "version/record.h"
-
-static enum store_verdict keep_failed(struct write *write, enum request_failure failure)
-{
-    write->request->failure = failure;
-    return change_nothing(write, REQUEST_FAILED);
-}
 
 /* A plain delete of what is not there. Unless all owners say that they have nothing, one that was out of reach may have
  * an older value: the tombstone is what tells it of the delete [R6]. */
@@ -25,6 +21,7 @@ static enum store_verdict write_tombstone_of_missing(struct write *write)
         return change_nothing(write, REQUEST_MISS);
     if (write->object.live_count == 0 && quorum_is_unanimous(&write->round->reads))
         return change_nothing(write, REQUEST_MISS);
+    write->found_nothing = true;
     enum store_verdict verdict = change_to_tombstone(write);
     if (verdict == STORE_REPLACE)
         write->request->status = REQUEST_MISS;
@@ -123,6 +120,11 @@ static bool any_visible(const struct write *write)
     return false;
 }
 
+static bool is_short(const struct write *write)
+{
+    return write->round != NULL && write->round->is_short;
+}
+
 /* A write with a token: only over what the token covers. */
 static enum store_verdict write_compared(struct write *write, struct bytes current)
 {
@@ -130,6 +132,9 @@ static enum store_verdict write_compared(struct write *write, struct bytes curre
     bool is_value_write = request->kind == REQUEST_SET;
     bool is_delta = request->kind == REQUEST_INCR || request->kind == REQUEST_DECR;
     if (!any_visible(write)) {
+        if (is_value_write && is_short(write)
+            && cas_knows_past(write->coordinator, request, &write->object, &write->cas))
+            return change_value(write); /* it stands beside what is out of reach */
         if (request->kind == REQUEST_ADD)
             return change_value(write);
         if (is_delta)
@@ -170,7 +175,7 @@ static void begin_attempt(struct write *write)
     if (write->round != NULL) {
         blob_release(write->round->made);
         write->round->made = NULL;
-        write->round->has_dot = false;
+        write->round->has_dot = write->round->has_found = false;
     }
     request->won = false;
     request->expired = false;
@@ -197,30 +202,63 @@ static bool keeps_use(const struct request *request)
     }
 }
 
+/* This node stands in: the hints of all owners are its copy, whichever of them the update runs on. */
+static bool take_in_kept(struct write *write)
+{
+    const struct round *round = write->round;
+    struct object so_far = write->object, kept;
+    if (round->local == NULL)
+        return true;
+    if (record_decode(blob_bytes(round->local), &kept, &write->coordinator->scratch) != RECORD_OK)
+        return false;
+    object_merge(&write->object, &so_far, 0, &kept, 0, &write->coordinator->scratch);
+    return true;
+}
+
 /* The record here, and what the READs of the round have brought. */
 static bool take_in(struct write *write, struct bytes current)
 {
     struct arena *arena = &write->coordinator->scratch;
+    struct round *round = write->round;
+    bool stands_in = round != NULL && round_stands_in(round);
     bool is_good = current.len == 0 || record_decode(current, &write->object, arena) == RECORD_OK;
-    if (!is_good && (write->round == NULL || !write->round->lost_local))
+    bool is_lost = round != NULL && round->lost_local;
+    if (!is_good && !is_lost)
         return false;
-    if (write->round == NULL)
+    if (!is_good)
+        write->object = (struct object){0};
+    bool has_horizon = !stands_in && (!is_lost || (is_good && current.len != 0)); /* what is lost may live on */
+    if (has_horizon)
+        write->horizon = replica_horizon(write->coordinator->replica, &write->present, write->request->op.partition);
+    if (round == NULL)
         return true;
+    round->horizon = write->horizon;
     uint64_t before = object_fingerprint(&write->object);
     const struct context held = write->object.context;
-    if (!round_merge_fetched(write->round, &write->object, arena))
+    if (stands_in && !take_in_kept(write))
+        return false;
+    if (!round_merge_fetched(round, &write->object, &round->horizon, arena))
         return false;
     replica_note_returned(write->coordinator->replica, &held, &write->object.context);
     uint64_t fingerprint = object_fingerprint(&write->object);
-    write->is_unspread = fingerprint != before || round_has_other_answer(write->round, fingerprint);
+    write->is_unspread = fingerprint != before || round_has_other_answer(round, fingerprint);
     return true;
 }
 
 static enum store_verdict judge(struct write *write, struct bytes current)
 {
+    enum store_verdict verdict = STORE_KEEP;
+    if (write->request->name != 0 && attempt_settles(write, &verdict))
+        return verdict;
     if (write->request->has_token)
-        return write_compared(write, current);
-    return write->shown == NULL ? write_over_missing(write) : write_over_shown(write, current);
+        verdict = write_compared(write, current);
+    else
+        verdict = write->shown == NULL ? write_over_missing(write) : write_over_shown(write, current);
+    /* Too few have told what they have: that there is nothing nobody can say. */
+    bool denies = write->request->status == REQUEST_MISS || write->request->status == REQUEST_NOT_STORED;
+    if (verdict == STORE_KEEP && denies && is_short(write))
+        return change_failed(write, FAILURE_NO_QUORUM);
+    return verdict;
 }
 
 enum store_verdict write_apply(struct store_op *op, struct bytes current, struct store_draft *draft)
@@ -230,18 +268,21 @@ enum store_verdict write_apply(struct store_op *op, struct bytes current, struct
         .coordinator = request->coordinator, .request = request, .draft = draft, .round = request->round};
     begin_attempt(&write);
     if (are_writes_held(write.coordinator)) /* under the stripe's lock: see node_hold_writes */
-        return keep_failed(&write, FAILURE_HELD);
+        return change_failed(&write, FAILURE_HELD);
     write.present = replica_present_at(write.coordinator->replica, write.coordinator->now);
     if (!take_in(&write, current))
-        return keep_failed(&write, FAILURE_CORRUPT);
+        return change_failed(&write, FAILURE_CORRUPT);
     write.shown = replica_shown(&write.object, &write.present);
     enum store_verdict verdict = judge(&write, current);
     /* The answer tells of something that too few owners may have: they get it before the client learns of it, as they
      * do with a get. */
-    bool tells = request->status != REQUEST_NO_MEMORY && request->status != REQUEST_TOO_LARGE;
+    bool tells = request->status != REQUEST_NO_MEMORY && request->status != REQUEST_TOO_LARGE
+                 && request->status != REQUEST_FAILED;
     if (verdict == STORE_KEEP && write.is_unspread && draft->record == NULL && tells)
         verdict = change_to(&write, &write.object);
     op->keeps_use = write.shown != NULL && keeps_use(request);
+    if (write.round != NULL && round_stands_in(write.round))
+        kept_note_update(write.round, current.len != 0, verdict);
     blob_release(write.made);
     return verdict;
 }

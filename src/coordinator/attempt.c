@@ -1,0 +1,89 @@
+#include "coordinator/attempt.h"
+
+#include "base/check.h"
+#include "coordinator/modify.h"
+#include "coordinator/round.h"
+
+bool attempt_is_sane(const struct coordinator *coordinator, const struct request *request)
+{
+    uint64_t now_ms = hybrid_now_ms(&coordinator->replica->clock, coordinator->now);
+    return hybrid_ms(request->began) <= now_ms + REPLICA_AHEAD_MS_MAX;
+}
+
+static const struct version *find_done(const struct write *write)
+{
+    for (uint32_t i = 0; i < write->object.live_count; i++) {
+        if (write->object.live[i].request == write->request->name)
+            return &write->object.live[i];
+    }
+    return NULL;
+}
+
+/* Nobody can say what came of it. */
+static enum store_verdict lose(struct write *write)
+{
+    counter_increment(&write->coordinator->counters.lost_again);
+    return change_failed(write, FAILURE_LOST);
+}
+
+/* What the request would have answered had it just made this version. */
+static void answer_done(struct write *write, const struct version *done)
+{
+    struct request *request = write->request;
+    bool found_nothing = done->kind == VERSION_TOMBSTONE && done->flags == ATTEMPT_FOUND_NOTHING;
+    request->status = found_nothing ? REQUEST_MISS : REQUEST_OK;
+    request->written_expiry_ms = done->expiry_ms;
+    request->written_token = found_nothing ? 0 : change_token(write->coordinator, request, &write->object);
+    switch (request->kind) {
+    case REQUEST_INCR:
+    case REQUEST_DECR:
+        if (!modify_number_of(done->value, &request->number))
+            request->number = 0;
+        break;
+    case REQUEST_GET: /* a miss that it filled with an empty item */
+        request->won = true;
+        request->created = true;
+        request->touch_stamp = done->expiry_stamp;
+        break;
+    default:
+        break;
+    }
+}
+
+/* (a). Is it certain that nobody, who is shown one value, is shown another one that was there before it? */
+static enum store_verdict find_again(struct write *write, const struct version *done)
+{
+    bool shows_all = write->request->bucket->stale_cas == STALE_CAS_SIBLING;
+    if (done != object_newest(&write->object) && !shows_all)
+        return lose(write);
+    counter_increment(&write->coordinator->counters.found_again);
+    answer_done(write, done);
+    enum store_verdict verdict = change_to(write, &write->object);
+    if (verdict == STORE_REPLACE && write->round != NULL)
+        write->round->has_found = !shows_all;
+    return verdict;
+}
+
+/* (c). */
+static bool is_ambiguous(const struct write *write)
+{
+    const struct version *newest = object_newest(&write->object);
+    if (!attempt_is_sane(write->coordinator, write->request))
+        return true;
+    return newest != NULL && newest->time > write->request->began;
+}
+
+bool attempt_settles(struct write *write, enum store_verdict *verdict)
+{
+    const struct request *request = write->request;
+    const struct actor actor = request_actor(request->name);
+    const struct version *done = find_done(write);
+    if (done != NULL)
+        *verdict = find_again(write, done);
+    else if (context_counter(&write->object.context, &actor) >= request->attempt
+             || (request->attempt > 1 && is_ambiguous(write)))
+        *verdict = lose(write);
+    else
+        return false;
+    return true;
+}

@@ -1,0 +1,27 @@
+/* A write that came through another node, and may have been carried out already: its second name tells, Dynamo 4.5 with
+ * [R10]. Within the room.
+ *
+ * A node that forwards a write gives it a name and tries it elsewhere when the coordinator is lost. A second attempt
+ * reads first, as many as a read-modify-write does; then, under the stripe's lock and on what all of them have:
+ *
+ * (a) A version with the name lives: it is done. Who has it is told to the others, and the answer is as if it had been
+ *     made now.
+ * (b) The context covers this attempt: a later one has been carried out and overwritten since.
+ * (c) Something was written after the request began, which may have overwritten an earlier attempt, and somebody may
+ *     have seen that one: carried out again it could appear twice.
+ * (d) Else it is carried out, and covers the attempts before it, however late they turn up. */
+#ifndef COORDINATOR_ATTEMPT_H
+#define COORDINATOR_ATTEMPT_H
+
+#include "coordinator/change.h"
+
+/* The flags of a tombstone that a named delete leaves although it found nothing: its later attempts say so too. */
+enum { ATTEMPT_FOUND_NOTHING = 1 };
+
+/* Is `began` a time that this node follows? Else nothing can be told by it. */
+bool attempt_is_sane(const struct coordinator *coordinator, const struct request *request);
+
+/* Is the request, which has a name, answered by what is there: (a), (b), (c)? */
+bool attempt_settles(struct write *write, enum store_verdict *verdict);
+
+#endif
