@@ -32,6 +32,8 @@ struct ring;
 struct machine {
     struct backing *backing;
     struct store *store;
+    struct backing *hint_backing; /* of a sloppy ring */
+    struct store *hint_store;
     struct node_shared *shared;
     struct node loops[RING_LOOPS];
     char name[8];
@@ -71,6 +73,7 @@ struct ring {
     struct held_frame held[256];
     unsigned held_count;
     enum backing_kind kind; /* of the stores */
+    bool sloppy;            /* nodes stand in for others, and have a hint database */
     bool refuses;           /* a frame may be malformed: the link is then cut instead of failing the test */
     struct {
         struct request request;
@@ -110,27 +113,35 @@ static inline void machine_start(struct ring *ring, unsigned index)
     struct machine *machine = &ring->machines[index];
     snprintf(machine->name, sizeof machine->name, "n%u", index);
     machine->id = ring_node_id(machine->name);
-    struct node_settings settings = {.name = machine->name,
-                                     .incarnation = 0x1000 + index,
-                                     .partition_count = ring->settings.partition_count,
-                                     .buckets = ring_buckets(),
-                                     .grace_ms = 60000,
-                                     .value_max = RING_VALUE_MAX,
-                                     .object_max = 4 * RING_VALUE_MAX,
-                                     .tokens_max = 1024,
-                                     .coordinator = {.timeout_ms = RING_TIMEOUT_MS, .seed = index},
-                                     .loops = ring->loop_count,
-                                     .hear_of_epoch = ring_hear_of_epoch,
-                                     .host = machine};
+    struct node_settings settings = {
+        .name = machine->name,
+        .incarnation = 0x1000 + index,
+        .partition_count = ring->settings.partition_count,
+        .buckets = ring_buckets(),
+        .grace_ms = 60000,
+        .value_max = RING_VALUE_MAX,
+        .object_max = 4 * RING_VALUE_MAX,
+        .tokens_max = 1024,
+        .coordinator = {.timeout_ms = RING_TIMEOUT_MS, .sloppy = ring->sloppy, .seed = index},
+        .loops = ring->loop_count,
+        .hear_of_epoch = ring_hear_of_epoch,
+        .host = machine};
     struct store_recovery found = {0};
     machine->backing = malloc(sizeof *machine->backing);
     assert_non_null(machine->backing);
     backing_init(machine->backing, ring->kind);
     machine->store = backing_open_store(machine->backing, &found);
+    if (ring->sloppy) {
+        machine->hint_backing = malloc(sizeof *machine->hint_backing);
+        assert_non_null(machine->hint_backing);
+        backing_init(machine->hint_backing, ring->kind);
+        settings.hint_store = machine->hint_store = backing_open_store(machine->hint_backing, &found);
+    }
     machine->shared = node_shared_new(&settings, machine->store, &lock_none, 0);
     assert_non_null(machine->shared);
     for (unsigned i = 0; i < ring->loop_count; i++)
-        node_init(&machine->loops[i], machine->shared, store_loop_of(machine->store, i), NULL);
+        node_init(&machine->loops[i], machine->shared, store_loop_of(machine->store, i),
+                  ring->sloppy ? store_loop_of(machine->hint_store, i) : NULL);
     node_load(&machine->loops[0], ring->now);
     bucket_table_close(&settings.buckets);
 }
@@ -370,10 +381,10 @@ static inline void ring_pass(struct ring *ring, uint64_t ms)
     }
 }
 
-static inline void ring_open_over(struct ring *ring, enum backing_kind kind, unsigned count, unsigned loops,
-                                  unsigned copies)
+static inline void ring_open_as(struct ring *ring, enum backing_kind kind, bool sloppy, unsigned count, unsigned loops,
+                                unsigned copies)
 {
-    *ring = (struct ring){.machine_count = count, .loop_count = loops, .kind = kind};
+    *ring = (struct ring){.machine_count = count, .loop_count = loops, .kind = kind, .sloppy = sloppy};
     ring->now = (struct instant){.mono_ns = 5000000000, .wall_ms = 1700000000000};
     ring->settings = (struct ring_settings){.cluster = RING_CLUSTER,
                                             .partition_count = 64,
@@ -383,6 +394,12 @@ static inline void ring_open_over(struct ring *ring, enum backing_kind kind, uns
     pool_init(&ring->chunks, chain_chunk_size(), 64);
     for (unsigned i = 0; i < count; i++)
         machine_start(ring, i);
+}
+
+static inline void ring_open_over(struct ring *ring, enum backing_kind kind, unsigned count, unsigned loops,
+                                  unsigned copies)
+{
+    ring_open_as(ring, kind, false, count, loops, copies);
 }
 
 static inline void ring_open_with(struct ring *ring, unsigned count, unsigned loops, unsigned copies)
@@ -418,6 +435,13 @@ static inline void ring_open(struct ring *ring, unsigned count, unsigned copies)
     ring_join_all(ring);
 }
 
+/* The same with stand-ins. */
+static inline void ring_open_sloppy(struct ring *ring, unsigned count, unsigned copies)
+{
+    ring_open_as(ring, BACKING_VOLATILE, true, count, 1, copies);
+    ring_join_all(ring);
+}
+
 static inline void ring_close(struct ring *ring)
 {
     for (unsigned i = 0; i < ring->joint_count; i++)
@@ -439,6 +463,11 @@ static inline void ring_close(struct ring *ring)
         store_abandon(machine->store);
         backing_close(machine->backing);
         free(machine->backing);
+        if (machine->hint_store != NULL) {
+            store_abandon(machine->hint_store);
+            backing_close(machine->hint_backing);
+            free(machine->hint_backing);
+        }
     }
     pool_close(&ring->chunks);
 }
