@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "membership/founding.h"
+#include "membership/returning.h"
 #include "membership/say.h"
 #include "membership/settle.h"
 #include "membership/tables.h"
@@ -410,7 +411,7 @@ void decide_silent(const struct membership *membership, char *text, size_t room)
 static void recover(struct membership *membership, struct instant now)
 {
     if (membership->state.table == NULL || !acceptor_is_bound(&membership->state.acceptor)
-        || !decide_is_free(membership, now) || table_member(membership->state.table, membership->self.id) == NULL)
+        || !decide_is_free(membership, now) || !returning_has_vote(membership))
         return;
     draft_close(&membership->deciding.offer);
     start(membership, now);
@@ -440,7 +441,7 @@ void decide_tick(struct membership *membership, struct instant now)
 uint64_t decide_wake_at(const struct membership *membership)
 {
     const struct deciding *deciding = &membership->deciding;
-    bool is_bound = membership->state.table != NULL && acceptor_is_bound(&membership->state.acceptor);
+    bool is_bound = returning_has_vote(membership) && acceptor_is_bound(&membership->state.acceptor);
     uint64_t free_ns = is_bound ? deciding->yield_ns : UINT64_MAX;
     switch (deciding->proposer.stage) {
     case PROPOSER_PREPARING:

@@ -5,6 +5,7 @@
 #include "membership/founders.h"
 #include "membership/join.h"
 #include "membership/renew.h"
+#include "membership/runs.h"
 #include "membership/say.h"
 #include "membership/tables.h"
 #include "membership/wish.h"
@@ -99,10 +100,11 @@ bool founding_on_probe(struct membership *membership, struct instant now, const 
             founding_tick(membership, now);
             ask_early(membership, now);
         }
+        runs_on_probe_reply(membership, now, m);
         wish_on_probe_reply(membership, now, m);
     }
     if (good && !is_own)
-        renew_on_probe(membership, m);
+        renew_on_probe(membership, now, m);
     free(m);
     return good;
 }
@@ -196,7 +198,7 @@ bool founding_alone(struct membership *membership, struct instant now)
     membership->state.shared.version = 1;
     membership->state.shared.writer = membership->self.id;
     membership->ports.publish_buckets(membership->ports.host, &membership->state.shared.buckets);
-    if (!tables_adopt(membership, now, table))
+    if (!tables_adopt(membership, now, table, true))
         return false;
     say_report(membership, MEMBERSHIP_NOTICE, "a new ring is founded: %s alone", membership->self.name);
     return true;

@@ -1,7 +1,9 @@
 #include "membership/gossip.h"
 
 #include "base/check.h"
+#include "membership/clocks.h"
 #include "membership/founding.h"
+#include "membership/runs.h"
 #include "membership/say.h"
 #include "membership/tables.h"
 
@@ -25,6 +27,11 @@ void gossip_refresh(struct membership *membership, struct instant now)
     memcpy(own->peer, membership->self.peer, sizeof own->peer);
     memcpy(own->client, membership->self.client, sizeof own->client);
     memcpy(own->program, membership->program, sizeof own->program);
+    own->directory = membership->state.directory;
+    own->run = membership->state.run;
+    own->previous = membership->previous;
+    own->found = membership->found;
+    own->stored = membership->ports.stored != NULL ? membership->ports.stored(membership->ports.host) : 0;
     membership->ports.describe_self(membership->ports.host, &own->clock, &own->records, &own->bytes, &own->flush);
 }
 
@@ -42,7 +49,7 @@ static bool is_known(const struct gossip_entry *entry)
     return entry->epoch != 0 || entry->removed != 0;
 }
 
-static void send_digest(struct membership *membership, const char *address)
+static void send_digest(struct membership *membership, struct instant now, const char *address)
 {
     const struct entries *entries = &membership->entries;
     struct gossip_digest *digests = malloc((entries->count + 1) * sizeof *digests);
@@ -54,6 +61,7 @@ static void send_digest(struct membership *membership, const char *address)
         if (entries->all[i].entry.id != membership->self.id && is_known(&entries->all[i].entry))
             digests[count++] = digest_of(&entries->all[i].entry);
     struct message_digest m = {.sender = say_sender(membership),
+                               .wall_ms = clocks_wall(now),
                                .fingerprint = membership->state.table->fingerprint,
                                .settings_version = membership->state.shared.version,
                                .settings_writer = membership->state.shared.writer,
@@ -65,9 +73,9 @@ static void send_digest(struct membership *membership, const char *address)
     free(digests);
 }
 
-void gossip_meet(struct membership *membership, const char *address)
+void gossip_meet(struct membership *membership, struct instant now, const char *address)
 {
-    send_digest(membership, address);
+    send_digest(membership, now, address);
 }
 
 /* The entry that this node would send about that id; NULL: none. Its own has nothing in it before its first gossip. */
@@ -138,10 +146,11 @@ static void add_settings(const struct membership *membership, struct message_dif
     m->settings = shared_bytes(&membership->state.shared);
 }
 
-static void send_difference(struct membership *membership, const char *address, const struct difference *difference,
-                            int settings_order)
+static void send_difference(struct membership *membership, struct instant now, const char *address,
+                            const struct difference *difference, int settings_order)
 {
     struct message_difference m = {.sender = say_sender(membership),
+                                   .wall_ms = clocks_wall(now),
                                    .wants_settings = settings_order < 0,
                                    .want_count = difference->want_count,
                                    .wants = difference->wants,
@@ -163,12 +172,13 @@ static bool heed(struct membership *membership, struct instant now, const struct
     return true;
 }
 
-bool gossip_on_digest(struct membership *membership, struct instant now, struct bytes head)
+bool gossip_on_digest(struct membership *membership, struct instant now, const char *from, struct bytes head)
 {
     struct message_digest m;
     if (!message_read_digest(head, &m))
         return false;
     if (heed(membership, now, &m.sender)) {
+        clocks_on_wall(membership, now, from, m.wall_ms);
         if (m.sender.epoch == epoch_of(membership) && m.fingerprint != membership->state.table->fingerprint)
             say_report(membership, MEMBERSHIP_ERROR, "%s has another table of epoch %llu than this node", m.sender.peer,
                        (unsigned long long)m.sender.epoch);
@@ -177,7 +187,7 @@ bool gossip_on_digest(struct membership *membership, struct instant now, struct 
         difference->want_count = difference->count = 0;
         compare(membership, &m, difference);
         int order = shared_compare(&membership->state.shared, m.settings_version, m.settings_writer);
-        send_difference(membership, m.sender.peer, difference, order);
+        send_difference(membership, now, m.sender.peer, difference, order);
         free(difference);
     }
     message_close_digest(&m);
@@ -207,6 +217,8 @@ static void hear(struct membership *membership, struct instant now, const struct
         hear_of_self(membership, now, entry);
         return;
     }
+    if (!runs_hear(membership, now, entry))
+        return;
     bool news;
     struct heard_entry *heard = entries_merge(&membership->entries, entry, now.mono_ns, &news);
     if (heard == NULL || !news)
@@ -216,7 +228,7 @@ static void hear(struct membership *membership, struct instant now, const struct
 }
 
 /* What the other wants of us is the end of the exchange: it asks for nothing. */
-static void answer_wants(struct membership *membership, const struct message_difference *m)
+static void answer_wants(struct membership *membership, struct instant now, const struct message_difference *m)
 {
     if (m->want_count == 0 && !m->wants_settings)
         return;
@@ -228,17 +240,18 @@ static void answer_wants(struct membership *membership, const struct message_dif
         if (entry != NULL)
             give(difference, entry);
     }
-    send_difference(membership, m->sender.peer, difference, m->wants_settings ? 1 : 0);
+    send_difference(membership, now, m->sender.peer, difference, m->wants_settings ? 1 : 0);
     free(difference);
 }
 
-bool gossip_on_difference(struct membership *membership, struct instant now, struct bytes head)
+bool gossip_on_difference(struct membership *membership, struct instant now, const char *from, struct bytes head)
 {
     struct message_difference m;
     if (!message_read_difference(head, &m))
         return false;
     bool good = true;
     if (heed(membership, now, &m.sender)) {
+        clocks_on_wall(membership, now, from, m.wall_ms);
         for (uint32_t i = 0; i < m.count; i++)
             hear(membership, now, &m.entries[i]);
         const struct shared *shared = &membership->state.shared;
@@ -246,7 +259,7 @@ bool gossip_on_difference(struct membership *membership, struct instant now, str
         good = !newer || tables_take_settings(membership, m.settings_version, m.settings_writer, m.settings, false);
         if (newer && good)
             say_keep(membership);
-        answer_wants(membership, &m);
+        answer_wants(membership, now, &m);
     }
     message_close_difference(&m);
     return good;
@@ -291,9 +304,9 @@ void gossip_tick(struct membership *membership, struct instant now)
     gossip_refresh(membership, now);
     uint32_t partner = draw(membership, now, false), silent = draw(membership, now, true);
     if (partner != 0)
-        send_digest(membership, say_address_of(membership, partner));
+        send_digest(membership, now, say_address_of(membership, partner));
     if (silent != 0 && silent != partner)
-        send_digest(membership, say_address_of(membership, silent));
+        send_digest(membership, now, say_address_of(membership, silent));
     /* In the first rounds, too: this node, or all of them, may have moved. */
     if (++gossip->rounds < GOSSIP_SEED_ROUNDS || gossip->rounds % GOSSIP_SEED_ROUNDS == 0)
         try_seed(membership);

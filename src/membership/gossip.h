@@ -11,11 +11,11 @@ enum {
 };
 
 /* MESSAGE_DIGEST and MESSAGE_DIFFERENCE. false: malformed. */
-bool gossip_on_digest(struct membership *membership, struct instant now, struct bytes head);
-bool gossip_on_difference(struct membership *membership, struct instant now, struct bytes head);
+bool gossip_on_digest(struct membership *membership, struct instant now, const char *from, struct bytes head);
+bool gossip_on_difference(struct membership *membership, struct instant now, const char *from, struct bytes head);
 
 /* Begins an exchange with whoever is at this address. */
-void gossip_meet(struct membership *membership, const char *address);
+void gossip_meet(struct membership *membership, struct instant now, const char *address);
 /* Writes this node's entry anew. */
 void gossip_refresh(struct membership *membership, struct instant now);
 /* A round, when it is due: gossip_wake_at. */

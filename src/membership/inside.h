@@ -85,6 +85,28 @@ struct settling {
     uint32_t wait_count, all_count;
 };
 
+/* returning.h: this process, as the other members see it. */
+struct returning {
+    uint64_t began_ns; /* 0: there is no table yet */
+    uint64_t ask_ns;
+    uint64_t first_ns; /* when the first member took it, 0: none has */
+    uint64_t kept_ns;  /* when the host has certainly kept that the copies are doubtful; 0: nothing to keep */
+    bool is_heard;     /* somebody has answered */
+    bool is_confirmed, is_alone, is_refused;
+    uint64_t other; /* the process that is alive instead of this one, as far as known */
+    char other_peer[RING_ADDRESS_MAX + 1];
+};
+
+/* clocks.h */
+struct clocks {
+    uint64_t check_ns, seen_ns; /* when this process was at work last */
+    uint64_t thawed_ns;         /* until then messages may be older than they seem */
+    unsigned off, right;        /* rounds in a row */
+    bool is_quarantined;        /* this node */
+    int64_t ahead_ms;           /* of the median of the members */
+    bool is_undecided;          /* clocks differ, and there are too few to tell whose is right */
+};
+
 struct gossip {
     uint64_t next_ns;
     uint64_t rounds;
@@ -116,7 +138,12 @@ struct membership {
     struct settling settling;
     struct gossip gossip;
     struct fetching fetching;
-    bool is_started; /* who this node is has been saved: it may speak */
+    struct returning returning;
+    struct clocks clocks;
+    uint32_t clock_bound_ms;
+    uint64_t previous; /* incarnation of the process before this one, 0: none is known */
+    uint64_t found;    /* how much had been stored when this process began */
+    bool is_started;   /* who this node is has been saved: it may speak */
     uint64_t start_ns;
     uint64_t warned_cluster; /* another ring that a seed belongs to, which has been reported */
     bool holds;              /* what the host was told last */

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "membership/founding.h"
 #include "membership/say.h"
+#include "membership/tables.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,9 +99,19 @@ bool join_on_invite(struct membership *membership, struct instant now, struct by
     return true;
 }
 
-/* Whom to ask: who has invited this node, or a seed that is in a ring. */
+/* A member whose data directory is not the table's any more has no vote until it is taken back. */
+static bool wants_back(const struct membership *membership)
+{
+    const struct table *table = membership->state.table;
+    return table != NULL && membership->returning.is_confirmed && table_member(table, membership->self.id) != NULL
+           && table_directory(table, membership->self.id) != membership->state.directory;
+}
+
+/* Whom to ask: who has invited this node, a seed that is in a ring, or another member. */
 static const char *door(struct membership *membership, struct instant now)
 {
+    if (wants_back(membership))
+        return tables_anyone(membership);
     if (membership->state.invited_by[0] != '\0')
         return membership->state.invited_by;
     uint64_t cluster;
@@ -115,7 +126,7 @@ static const char *door(struct membership *membership, struct instant now)
 void join_tick(struct membership *membership, struct instant now)
 {
     struct joining *joining = &membership->joining;
-    if (membership->state.table != NULL && membership->state.invited_by[0] == '\0')
+    if (membership->state.table != NULL && membership->state.invited_by[0] == '\0' && !wants_back(membership))
         return;
     if (joining->is_asking && now.mono_ns < joining->ask_ns)
         return;

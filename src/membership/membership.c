@@ -1,16 +1,20 @@
 #include "membership/membership.h"
 
 #include "base/check.h"
+#include "membership/clocks.h"
 #include "membership/decide.h"
 #include "membership/founding.h"
 #include "membership/gossip.h"
 #include "membership/join.h"
 #include "membership/renew.h"
+#include "membership/returning.h"
+#include "membership/runs.h"
 #include "membership/say.h"
 #include "membership/settle.h"
 #include "membership/tables.h"
 #include "membership/wish.h"
 #include "message/agreement.h"
+#include "message/returning.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +44,7 @@ static void take_settings(struct membership *membership, const struct membership
     membership->incarnation = settings->incarnation;
     membership->wanted = settings->ring;
     membership->wanted.cluster = 0;
+    membership->clock_bound_ms = settings->clock_bound_ms;
     membership->seed_count = settings->seed_count;
     for (unsigned i = 0; i < settings->seed_count; i++)
         snprintf(membership->seeds[i], sizeof membership->seeds[i], "%s", settings->seeds[i]);
@@ -84,6 +89,9 @@ struct membership *membership_new(const struct membership_settings *settings, co
     } else if (membership->state.table == NULL) {
         shared_set(&membership->state.shared, 0, 0, &settings->buckets); /* no ring's yet: the newest wish counts */
     }
+    membership->previous = membership->state.ran;
+    membership->state.ran = membership->incarnation;
+    membership->state.run++;
     decide_reset(membership);
     founding_init(membership);
     return membership;
@@ -103,7 +111,7 @@ void membership_free(struct membership *membership)
     free(membership);
 }
 
-/* A member that comes back serves at once with the table that it has. */
+/* A member that comes back has a table at once; it serves clients when the others know who it is. */
 static void come_back(struct membership *membership, struct instant now)
 {
     struct table *table = membership->state.table;
@@ -111,6 +119,7 @@ static void come_back(struct membership *membership, struct instant now)
     say_hold(membership);
     renew_report(membership);
     membership->ports.publish_buckets(membership->ports.host, &membership->state.shared.buckets);
+    runs_follow(membership);
     membership->ports.publish(membership->ports.host, table_view_copy(table));
     if (membership->state.invited_by[0] != '\0')
         membership->joining = (struct joining){.is_asking = true, .began_ns = now.mono_ns, .ask_ns = now.mono_ns};
@@ -128,6 +137,8 @@ static bool start(struct membership *membership, struct instant now)
     membership->start_ns = now.mono_ns + (uint64_t)RETRY_MS * MS;
     if (!say_keep(membership))
         return false;
+    if (membership->ports.stored != NULL)
+        membership->found = membership->ports.stored(membership->ports.host);
     if (membership->state.table == NULL && membership->seed_count == 0 && membership->state.invited_by[0] == '\0') {
         if (join_promised_cluster(membership) != 0) {
             say_waits(membership, MEMBERSHIP_ERROR,
@@ -140,6 +151,8 @@ static bool start(struct membership *membership, struct instant now)
     }
     membership->is_started = true;
     gossip_refresh(membership, now);
+    if (membership->state.table != NULL && membership->returning.began_ns == 0)
+        returning_begin(membership, now, false);
     return true;
 }
 
@@ -147,6 +160,8 @@ void membership_tick(struct membership *membership, struct instant now)
 {
     if (!start(membership, now))
         return;
+    clocks_see(membership, now);
+    returning_tick(membership, now);
     tables_tick(membership, now);
     founding_tick(membership, now);
     join_tick(membership, now);
@@ -155,6 +170,7 @@ void membership_tick(struct membership *membership, struct instant now)
     renew_tick(membership, now);
     decide_tick(membership, now);
     gossip_tick(membership, now);
+    clocks_tick(membership, now);
     say_hold(membership);
 }
 
@@ -162,9 +178,9 @@ uint64_t membership_wake_at(const struct membership *membership)
 {
     if (!membership->is_started)
         return membership->start_ns;
-    uint64_t at[] = {tables_wake_at(membership), founding_wake_at(membership), join_wake_at(membership),
-                     settle_wake_at(membership), wish_wake_at(membership),     decide_wake_at(membership),
-                     gossip_wake_at(membership)};
+    uint64_t at[] = {tables_wake_at(membership), founding_wake_at(membership),  join_wake_at(membership),
+                     settle_wake_at(membership), wish_wake_at(membership),      decide_wake_at(membership),
+                     gossip_wake_at(membership), returning_wake_at(membership), clocks_wake_at(membership)};
     uint64_t first = UINT64_MAX;
     for (size_t i = 0; i < sizeof at / sizeof at[0]; i++)
         first = at[i] < first ? at[i] : first;
@@ -197,9 +213,13 @@ static bool receive(struct membership *membership, struct instant now, const cha
     case MESSAGE_TABLE:
         return tables_on_table(membership, now, from, frame->head);
     case MESSAGE_DIGEST:
-        return gossip_on_digest(membership, now, frame->head);
+        return gossip_on_digest(membership, now, from, frame->head);
     case MESSAGE_DIFFERENCE:
-        return gossip_on_difference(membership, now, frame->head);
+        return gossip_on_difference(membership, now, from, frame->head);
+    case MESSAGE_RETURN:
+        return runs_on_return(membership, now, from, frame->head);
+    case MESSAGE_RETURN_REPLY:
+        return returning_on_reply(membership, now, from, frame->head);
     default:
         return decide_on_message(membership, now, from, frame);
     }
@@ -210,6 +230,9 @@ bool membership_receive(struct membership *membership, struct instant now, const
     if (frame->tail.len != 0)
         return false;
     if (!membership->is_started)
+        return true;
+    clocks_see(membership, now);
+    if (!runs_admits(membership, now, from, frame))
         return true;
     bool good = receive(membership, now, from, frame);
     if (membership->state.table != NULL)

@@ -7,6 +7,8 @@
  *   membership.c  joins the parts below, routes messages
  *   founding.h    how a ring begins [R13]
  *   gossip.h      once a second, with a random member: digests, then differences
+ *   runs.h        which process each member is; returning.h: this one, told to the others [R9]
+ *   clocks.h      whose clock is off
  *   agreement.h   one table per epoch: single-decree Paxos for each change [R12]
  *   state.h       the durable state: who I am, the table, what the acceptor promised, shared settings, members heard of
  *
@@ -27,7 +29,9 @@
 enum {
     MEMBERSHIP_SEEDS_MAX = 32,
     MEMBERSHIP_GOSSIP_MS = 1000, /* between two exchanges */
-    MEMBERSHIP_DOWN_MS = 5000    /* unheard of for so long, directly or through others: shown as down */
+    MEMBERSHIP_DOWN_MS = 5000,   /* unheard of for so long, directly or through others: shown as down */
+    MEMBERSHIP_CLOCK_BOUND_MS = 10000,
+    MEMBERSHIP_NOTE_MAX = 256
 };
 
 struct membership;
@@ -35,7 +39,9 @@ struct membership;
 enum membership_phase {
     MEMBERSHIP_FOUNDING, /* has seeds and no ring yet: waits for all seeds, or for a ring to join */
     MEMBERSHIP_JOINING,  /* has asked a ring to take it in */
-    MEMBERSHIP_MEMBER    /* is in the table: serves clients */
+    MEMBERSHIP_MEMBER,   /* is in the table: serves clients */
+    MEMBERSHIP_RETURNING /* is in the table, but the other members do not take this process for the member (yet): serves
+                          * no clients. A process that has served may come back to this when others refuse it */
 };
 
 enum member_state { MEMBER_JOINING, MEMBER_UP, MEMBER_LEAVING, MEMBER_DOWN };
@@ -48,8 +54,9 @@ struct membership_settings {
     struct ring_settings ring;
     struct bucket_table buckets; /* copied: the shared settings' first version */
     uint64_t incarnation;
-    const char *version; /* of the program */
-    uint64_t seed;       /* for drawing peers, ballots, the cluster's id */
+    const char *version;     /* of the program */
+    uint64_t seed;           /* for drawing peers, ballots, the cluster's id */
+    uint32_t clock_bound_ms; /* by how much a clock may differ from most members', 0: MEMBERSHIP_CLOCK_BOUND_MS */
 };
 
 enum membership_severity { MEMBERSHIP_INFO, MEMBERSHIP_NOTICE, MEMBERSHIP_WARNING, MEMBERSHIP_ERROR };
@@ -75,6 +82,21 @@ struct membership_ports {
     void (*learn)(void *host, hybrid_time clock, const struct flush_registers *flush);
     /* Something an operator should know: a whole sentence. */
     void (*report)(void *host, enum membership_severity severity, const char *text);
+
+    /* The rest may be NULL. How much has ever been stored in the data directory: a number that grows with every write
+     * and is found again, or a larger one, by the next process, unless something was lost. By it others notice an old
+     * copy of the directory. */
+    uint64_t (*stored)(void *host);
+    /* What this node's copies are worth [R9]. `confirmed`: another member has confirmed that this process is the member
+     * and its data directory the one that it ran with last, or nobody else is there. `doubtful`: it is not,
+     * acknowledged writes may be missing; said once for each time it is found out, and again at the next start until it
+     * is certainly kept. Told when the table is published, and on every change. */
+    void (*stand)(void *host, bool confirmed, bool doubtful);
+    /* From now on this process is that member: connections with other processes of that name are to be closed, and none
+     * to be made. */
+    void (*admit)(void *host, const char *name, uint64_t incarnation);
+    /* The members, sorted by id, whose clocks are off; this node may be among them. */
+    void (*quarantine)(void *host, const uint32_t *ids, unsigned count);
     void *host;
 };
 
@@ -116,6 +138,9 @@ struct membership_row {
     hybrid_time clock;
     uint64_t records, bytes;
     const char *version;
+    bool is_quarantined;            /* its clock is off: it coordinates nothing */
+    int64_t clock_ahead_ms;         /* of most members' clocks, negative: behind; 0 also when nothing is known */
+    char note[MEMBERSHIP_NOTE_MAX]; /* what an operator should know or do, "" nothing: a sentence */
 };
 unsigned membership_rows(const struct membership *membership, struct instant now, struct membership_row *rows,
                          unsigned max);
@@ -123,6 +148,8 @@ unsigned membership_rows(const struct membership *membership, struct instant now
  * call.
  */
 const struct bucket_table *membership_buckets(const struct membership *membership);
+/* May this process not be the member that it is called: is another one alive? */
+bool membership_is_refused(const struct membership *membership);
 /* NULL before there is one. */
 const struct ring_view *membership_view(const struct membership *membership);
 /* Why this node does not serve yet, for people; "" when it does. */

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "membership/decide.h"
 #include "membership/gossip.h"
+#include "membership/returning.h"
 #include "membership/say.h"
 
 #include <stdlib.h>
@@ -17,8 +18,8 @@ void renew_tick(struct membership *membership, struct instant now)
 {
     const struct table *table = membership->state.table;
     const struct ring_member *member = table == NULL ? NULL : table_member(table, membership->self.id);
-    if (member == NULL || !has_moved(membership, member) || !decide_is_free(membership, now)
-        || membership->settling.until_ns != 0)
+    if (member == NULL || !returning_has_vote(membership) || !has_moved(membership, member)
+        || !decide_is_free(membership, now) || membership->settling.until_ns != 0)
         return;
     struct value *value = calloc(1, sizeof *value);
     CHECK_MEMORY(value);
@@ -53,7 +54,7 @@ static bool is_seed(const struct membership *membership, const char *address)
     return false;
 }
 
-void renew_on_probe(struct membership *membership, const struct message_probe *m)
+void renew_on_probe(struct membership *membership, struct instant now, const struct message_probe *m)
 {
     const struct table *table = membership->state.table;
     uint64_t cluster = m->sender.cluster;
@@ -62,7 +63,7 @@ void renew_on_probe(struct membership *membership, const struct message_probe *m
     if (cluster == cluster_of(membership)) {
         /* A member at an address that the table does not have: both sides tell each other where they are now. */
         if (table_member(table, m->description.member.id) != NULL)
-            gossip_meet(membership, m->sender.peer);
+            gossip_meet(membership, now, m->sender.peer);
     } else if (membership->warned_cluster != cluster && is_seed(membership, m->target)) {
         membership->warned_cluster = cluster;
         say_report(membership, MEMBERSHIP_WARNING, "the seed %s belongs to another ring than this node", m->target);

@@ -9,6 +9,6 @@ void renew_tick(struct membership *membership, struct instant now);
 /* Reports what this node would like to be different and what cannot be changed. Once, when it comes back. */
 void renew_report(struct membership *membership);
 /* An answer of another node of this ring, or of another ring, to a probe of this node's. */
-void renew_on_probe(struct membership *membership, const struct message_probe *m);
+void renew_on_probe(struct membership *membership, struct instant now, const struct message_probe *m);
 
 #endif

@@ -1,6 +1,10 @@
 /* What an operator sees of the membership. */
+#include "membership/clocks.h"
 #include "membership/inside.h"
 #include "membership/membership.h"
+#include "membership/runs.h"
+
+#include <stdio.h>
 
 static uint64_t ms_since(struct instant now, uint64_t then_ns)
 {
@@ -22,8 +26,18 @@ static struct membership_row row_of(const struct membership *membership, struct 
         row.bytes = entry->bytes;
         row.version = entry->program;
     }
+    const struct known *known = runs_find(membership, member->id);
+    if (row.is_self || known != NULL) {
+        row.is_quarantined = row.is_self ? membership->clocks.is_quarantined : known->is_quarantined;
+        row.clock_ahead_ms = clocks_ahead_ms(membership, now, known);
+        clocks_note(membership, now, known, row.note, sizeof row.note);
+    }
+    if (row.is_self && membership->returning.is_refused)
+        snprintf(row.note, sizeof row.note, "%.*s", MEMBERSHIP_NOTE_MAX - 1, membership->waits_for);
     if (row.is_self)
         return row;
+    if (known != NULL)
+        runs_note(known, now, row.note, sizeof row.note);
     row.heard_ms = heard == NULL ? 0 : ms_since(now, heard->heard_ns);
     bool is_silent = heard == NULL || heard->entry.epoch == 0 || row.heard_ms >= MEMBERSHIP_DOWN_MS;
     row.state = is_silent ? MEMBER_DOWN : (enum member_state)heard->entry.state;
@@ -57,9 +71,15 @@ unsigned membership_rows(const struct membership *membership, struct instant now
 
 enum membership_phase membership_phase(const struct membership *membership)
 {
+    const struct returning *returning = &membership->returning;
     if (membership->state.table != NULL)
-        return MEMBERSHIP_MEMBER;
+        return returning->is_confirmed || returning->is_alone ? MEMBERSHIP_MEMBER : MEMBERSHIP_RETURNING;
     return membership->joining.is_asking ? MEMBERSHIP_JOINING : MEMBERSHIP_FOUNDING;
+}
+
+bool membership_is_refused(const struct membership *membership)
+{
+    return membership->returning.is_refused;
 }
 
 const struct ring_view *membership_view(const struct membership *membership)

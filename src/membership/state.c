@@ -1,12 +1,15 @@
 #include "membership/state.h"
 
+#include "base/check.h"
 #include "base/hash.h"
 #include "base/wire.h"
 #include "message/founding.h"
+#include "message/returning.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
-enum { STATE_MAGIC = 0x524d4253, STATE_FORMAT = 1, CHECKSUM_BYTES = 8, FAULT_BYTES = 192 };
+enum { STATE_MAGIC = 0x524d4253, STATE_FORMAT = 2, STATE_FORMAT_OLDEST = 1, CHECKSUM_BYTES = 8, FAULT_BYTES = 192 };
 
 #define DAMAGED "it is damaged"
 
@@ -51,6 +54,46 @@ static void read_tombstones(struct wire_reader *reader, struct entries *entries)
     }
 }
 
+static void write_runs(struct draft *out, const struct state *state)
+{
+    draft_varint(out, state->run);
+    draft_u64(out, state->ran);
+    draft_u8(out, state->is_doubtful);
+    draft_varint(out, state->known_count);
+    for (uint32_t i = 0; i < state->known_count; i++) {
+        const struct known *known = &state->known[i];
+        draft_u32(out, known->id);
+        draft_u64(out, known->incarnation);
+        draft_varint(out, known->run);
+        draft_varint(out, known->stored);
+        draft_u64(out, known->directory);
+        draft_u8(out, known->lacks);
+    }
+}
+
+static void read_runs(struct wire_reader *reader, struct state *out)
+{
+    out->run = wire_read_varint(reader);
+    out->ran = wire_read_u64(reader);
+    out->is_doubtful = wire_read_u8(reader) != 0;
+    uint64_t count = wire_read_varint(reader);
+    if (count > RING_MEMBERS_MAX || out->run > GOSSIP_RUN_MAX)
+        reader->ok = false;
+    out->known = calloc(reader->ok && count > 0 ? count : 1, sizeof *out->known);
+    CHECK_MEMORY(out->known);
+    for (uint64_t i = 0; reader->ok && i < count; i++) {
+        struct known *known = &out->known[out->known_count++];
+        known->id = wire_read_u32(reader);
+        known->incarnation = wire_read_u64(reader);
+        known->run = wire_read_varint(reader);
+        known->stored = wire_read_varint(reader);
+        known->directory = wire_read_u64(reader);
+        known->lacks = wire_read_u8(reader);
+        if (known->lacks >= RETURN_VERDICTS || (i > 0 && known->id <= out->known[i - 1].id))
+            reader->ok = false;
+    }
+}
+
 void state_write(struct draft *out, const struct state *state, const struct entries *entries)
 {
     size_t start = out->len;
@@ -69,6 +112,7 @@ void state_write(struct draft *out, const struct state *state, const struct entr
     draft_u32(out, state->shared.writer);
     draft_block(out, shared_bytes(&state->shared));
     write_tombstones(out, entries);
+    write_runs(out, state);
     draft_u64(out, hash_fingerprint(bytes_of(out->at + start, out->len - start), STATE_FORMAT));
 }
 
@@ -103,7 +147,7 @@ static const char *read_shared(struct wire_reader *reader, struct shared *shared
     return reader->ok && shared_read(shared, version, writer, buckets, &fault) ? NULL : fault;
 }
 
-static const char *read_fields(struct wire_reader *reader, struct state *out, struct entries *entries)
+static const char *read_fields(struct wire_reader *reader, uint8_t format, struct state *out, struct entries *entries)
 {
     draft_read_text(reader, out->name, sizeof out->name);
     out->directory = wire_read_u64(reader);
@@ -116,6 +160,8 @@ static const char *read_fields(struct wire_reader *reader, struct state *out, st
     if (fault != NULL)
         return fault;
     read_tombstones(reader, entries);
+    if (format > STATE_FORMAT_OLDEST)
+        read_runs(reader, out);
     return reader->ok && wire_left(reader) == 0 && out->directory != 0 ? NULL : DAMAGED;
 }
 
@@ -125,16 +171,16 @@ static const char *read_checked(struct bytes in, struct state *out, struct entri
     if (wire_read_u32(&reader) != STATE_MAGIC || wire_read_u8(&reader) != 0 || !reader.ok)
         return "it is not the state of a membership";
     uint8_t format = wire_read_u8(&reader);
-    if (reader.ok && format != STATE_FORMAT)
+    if (reader.ok && (format < STATE_FORMAT_OLDEST || format > STATE_FORMAT))
         return "it was written by another version of the program";
     if (wire_left(&reader) < CHECKSUM_BYTES)
         return "it is cut short";
     struct bytes covered = bytes_of(in.at, in.len - CHECKSUM_BYTES);
     struct wire_reader checksum = wire_reader_of(bytes_after(in, covered.len));
-    if (wire_read_u64(&checksum) != hash_fingerprint(covered, STATE_FORMAT))
+    if (wire_read_u64(&checksum) != hash_fingerprint(covered, format))
         return "its checksum is wrong";
     reader.end -= CHECKSUM_BYTES;
-    return read_fields(&reader, out, entries);
+    return read_fields(&reader, format, out, entries);
 }
 
 bool state_read(struct bytes in, struct state *out, struct entries *entries, char *fault)
@@ -153,5 +199,6 @@ void state_close(struct state *state)
     table_free(state->table);
     acceptor_free_value(&state->acceptor);
     shared_close(&state->shared);
+    free(state->known);
     *state = (struct state){0};
 }

@@ -15,6 +15,32 @@
 
 #include <stdbool.h>
 
+/* What is known of the process that a member is; runs.h. */
+struct known {
+    uint32_t id;
+    uint64_t incarnation; /* 0: nothing is known */
+    uint64_t run, stored; /* of its data directory, as far as heard */
+    uint64_t directory;
+    uint8_t lacks; /* what has been found of its directory and it has not said yet that it knows: RETURN_OLD_COPY,
+                    * RETURN_REPLACED or 0 */
+    /* Not saved. */
+    uint64_t sign_ns; /* when it was heard last, directly; 0: not since this process began */
+    /* Another process says that it is that member. */
+    uint64_t claim;
+    char claim_peer[RING_ADDRESS_MAX + 1];
+    uint64_t claim_ns, claimed_ns; /* since when, and when last */
+    uint64_t probe_ns, reply_ns;   /* the known process's address was last asked who is there; a claimant answered */
+    bool is_gone;                  /* somebody else answers at its address */
+    /* What that member has said of this process: returning.h. */
+    uint8_t verdict; /* enum return_verdict */
+    uint64_t verdict_ns;
+    bool has_taken; /* this process for the member */
+    /* clocks.h */
+    int64_t clock_bases[2]; /* its wall clock less this process's monotonic one, in milliseconds, newest first */
+    unsigned clock_count, clock_off, clock_right; /* measurements; rounds in a row */
+    bool is_quarantined;
+};
+
 struct state {
     char name[RING_NAME_MAX + 1];
     uint64_t directory;
@@ -22,6 +48,10 @@ struct state {
     struct table *table;                   /* NULL: in no ring */
     struct acceptor acceptor;
     struct shared shared;
+    uint64_t run, ran; /* how many processes have run here, this one counted; its incarnation (saved: the last one's) */
+    bool is_doubtful;  /* acknowledged writes may be missing here, and it is not certain that the host has kept that */
+    struct known *known; /* one for each member of the table, sorted by id */
+    uint32_t known_count;
 };
 
 /* Appends the state; tombstones are taken from `entries`. */

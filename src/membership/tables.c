@@ -3,6 +3,8 @@
 #include "base/check.h"
 #include "membership/decide.h"
 #include "membership/join.h"
+#include "membership/returning.h"
+#include "membership/runs.h"
 #include "membership/say.h"
 #include "membership/settle.h"
 #include "membership/wish.h"
@@ -17,7 +19,7 @@ static bool may_follow(const struct membership *membership, const struct table *
     return membership->state.table == NULL || table->view->epoch > epoch_of(membership);
 }
 
-bool tables_adopt(struct membership *membership, struct instant now, struct table *table)
+bool tables_adopt(struct membership *membership, struct instant now, struct table *table, bool is_founded)
 {
     struct state *state = &membership->state;
     CHECK(may_follow(membership, table));
@@ -34,6 +36,8 @@ bool tables_adopt(struct membership *membership, struct instant now, struct tabl
         table_free(table);
         return false;
     }
+    bool is_other = before.table == NULL || before.table->view->settings.cluster != table->view->settings.cluster;
+    runs_follow(membership);
     table_free(before.table);
     acceptor_free_value(&before.acceptor);
     if (membership->fetching.epoch <= table->view->epoch)
@@ -44,10 +48,14 @@ bool tables_adopt(struct membership *membership, struct instant now, struct tabl
     if (held)
         settle_follow(membership, now);
     membership->ports.publish(membership->ports.host, table_view_copy(table));
+    say_waits(membership, MEMBERSHIP_INFO, "");
+    if (is_other)
+        returning_begin(membership, now, is_founded);
+    else
+        returning_follow(membership, now);
     if (table_member(table, membership->self.id) == NULL)
         say_report(membership, MEMBERSHIP_ERROR, "this node is no longer a member of its ring (table %llu)",
                    (unsigned long long)table->view->epoch);
-    say_waits(membership, MEMBERSHIP_INFO, "");
     wish_on_table(membership, now);
     membership->gossip.next_ns = now.mono_ns; /* others should hear of it soon */
     return true;
@@ -128,7 +136,7 @@ bool tables_on_table(struct membership *membership, struct instant now, const ch
         table_free(table);
         return false;
     }
-    tables_adopt(membership, now, table);
+    tables_adopt(membership, now, table, false);
     return true;
 }
 
@@ -151,8 +159,7 @@ void tables_hear(struct membership *membership, struct instant now, uint64_t epo
     say(membership, address, MESSAGE_TABLE_REQUEST, &head);
 }
 
-/* Somebody else of our table; NULL when this node is alone in it. */
-static const char *anyone(struct membership *membership)
+const char *tables_anyone(struct membership *membership)
 {
     const struct ring_view *view = view_of(membership);
     if (view->member_count < 2)
@@ -168,7 +175,7 @@ void tables_tick(struct membership *membership, struct instant now)
     struct fetching *fetching = &membership->fetching;
     if (fetching->epoch == 0 || now.mono_ns < fetching->ask_ns)
         return;
-    const char *address = anyone(membership);
+    const char *address = tables_anyone(membership);
     /* Whoever said that there is such a table may have been wrong; the next one who says so starts this again. */
     if (address == NULL || ++fetching->asked > ASKED_MAX)
         *fetching = (struct fetching){0};

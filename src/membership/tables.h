@@ -6,7 +6,9 @@
 
 /* Makes `table` the one in force: saved, then published. Takes it. false: it could not be saved; nothing has changed.
  */
-bool tables_adopt(struct membership *membership, struct instant now, struct table *table);
+bool tables_adopt(struct membership *membership, struct instant now, struct table *table, bool is_founded);
+/* Where some other member is; NULL when this node is alone in its table. */
+const char *tables_anyone(struct membership *membership);
 
 /* Takes over shared settings and publishes them if they are newer, or, with `always`, because they are those of the
  * ring that this node has just become a member of. The caller saves. false: malformed. */

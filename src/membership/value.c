@@ -67,7 +67,8 @@ static bool is_return(const struct value *value, const struct table *table)
 
 bool value_needs_empty_ring(const struct value *value, const struct table *table)
 {
-    return value->kind == VALUE_CHANGE && (value->change.kind != RING_CHANGE_MEMBER || is_return(value, table));
+    (void)table;
+    return value->kind == VALUE_CHANGE && value->change.kind != RING_CHANGE_MEMBER;
 }
 
 static void all_members(const struct table *table, uint32_t without, struct voters *voters)
@@ -92,7 +93,9 @@ void value_voters(const struct value *value, const struct table *table, struct v
         for (uint32_t i = 0; i < value->founder_count; i++)
             voters->ids[i] = value->founders[i].member.id;
     } else if (is_return(value, table)) {
+        uint32_t majority = table->view->member_count / 2 + 1;
         all_members(table, value->change.member.id, voters);
+        voters->needed = voters->count < majority ? voters->count : majority;
     } else if (value_needs_empty_ring(value, table)) {
         all_members(table, 0, voters);
     } else {

@@ -38,8 +38,8 @@ void value_write(struct draft *out, const struct value *value);
 /* Every field is checked, not whether the value makes sense. `buckets` points into `in`. false: malformed. */
 bool value_read(struct bytes in, struct value *value);
 
-/* May the change come about only while nothing is stored in the ring, and no write go beside it? Joins, and the return
- * of a member that has lost its directory: there is nothing that moves data yet. */
+/* May the change come about only while nothing is stored in the ring, and no write go beside it? Joins: there is
+ * nothing that moves data yet. A member that comes back without its data directory is filled again by anti-entropy. */
 bool value_needs_empty_ring(const struct value *value, const struct table *table);
 
 enum { VOTERS_MAX = RING_MEMBERS_MAX };
@@ -50,7 +50,8 @@ struct voters {
     uint32_t count, needed;
 };
 
-/* Founders: all. A join: all members. A member's return: all others, because it has forgotten its votes. Every other
+/* Founders: all. A join: all members. A member's return: as many of the others as are a majority of all, because it has
+ * forgotten its votes; so it meets every other majority in a member that has not, and every other return. Every other
  * change: a majority; of one or two members, all. */
 void value_voters(const struct value *value, const struct table *table, struct voters *voters);
 /* More than half of the members. */

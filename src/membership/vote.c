@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "membership/decide.h"
 #include "membership/founding.h"
+#include "membership/returning.h"
 #include "membership/say.h"
 #include "membership/tables.h"
 
@@ -14,8 +15,7 @@ static bool has_vote(const struct membership *membership, const char *from)
     if (!membership->is_started)
         return false;
     if (membership->state.table != NULL)
-        return table_member(membership->state.table, membership->self.id) != NULL
-               && table_member(membership->state.table, ring_node_id(from)) != NULL;
+        return returning_has_vote(membership) && table_member(membership->state.table, ring_node_id(from)) != NULL;
     return membership->seed_count > 0 && !membership->joining.is_asking && membership->state.invited_by[0] == '\0';
 }
 
@@ -127,7 +127,7 @@ static bool adopt_first(struct membership *membership, struct instant now, const
         table_free(table);
         return false;
     }
-    return tables_adopt(membership, now, table);
+    return tables_adopt(membership, now, table, true);
 }
 
 bool vote_adopt(struct membership *membership, struct instant now, const struct value *value)
@@ -136,7 +136,7 @@ bool vote_adopt(struct membership *membership, struct instant now, const struct 
         return adopt_first(membership, now, value);
     struct table *table = table_after(membership->state.table, value);
     CHECK(table != NULL);
-    return tables_adopt(membership, now, table);
+    return tables_adopt(membership, now, table, false);
 }
 
 /* Does the decided founding name this node, with the data directory that it has? */

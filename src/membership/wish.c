@@ -3,6 +3,8 @@
 #include "base/check.h"
 #include "membership/decide.h"
 #include "membership/founding.h"
+#include "membership/returning.h"
+#include "membership/runs.h"
 #include "membership/say.h"
 #include "membership/tables.h"
 
@@ -83,10 +85,14 @@ static bool ring_has_data(const struct membership *membership)
     return false;
 }
 
-/* NULL when the node may be proposed. */
-static const char *fault_of_join(const struct membership *membership, const struct message_join *m,
-                                 const struct value *value)
+/* NULL when the node may be proposed; `text` has room for TEXT_BYTES. */
+static const char *fault_of_join(struct membership *membership, struct instant now, const struct message_join *m,
+                                 const struct value *value, char *text)
 {
+    if (value->change.kind == RING_CHANGE_MEMBER)
+        return strcmp(m->member.name, membership->self.name) == 0
+                   ? "this member has the same name: names must differ"
+                   : runs_fault(membership, now, m->member.id, &m->sender, text, TEXT_BYTES);
     if (!m->is_empty)
         return "it has data of its own; only a node with an empty data directory can join";
     if (ring_has_data(membership))
@@ -98,15 +104,28 @@ static const char *fault_of_join(const struct membership *membership, const stru
     return next == NULL ? "the ring cannot take in this node: it is full, or its name or addresses do not fit" : NULL;
 }
 
+/* A member that comes back keeps what the table says of it but its addresses: weight and rack move data. */
+static void set_kind(const struct membership *membership, struct value *value)
+{
+    const struct ring_member *known = table_member(membership->state.table, value->change.member.id);
+    struct ring_member *member = &value->change.member;
+    value->change.kind = known != NULL ? RING_CHANGE_MEMBER : RING_CHANGE_JOIN;
+    if (known == NULL)
+        return;
+    struct ring_member back = *known;
+    memcpy(back.peer, member->peer, sizeof back.peer);
+    memcpy(back.client, member->client, sizeof back.client);
+    *member = back;
+}
+
 static struct value *value_of_join(const struct membership *membership, const struct message_join *m)
 {
     struct value *value = calloc(1, sizeof *value);
     CHECK_MEMORY(value);
-    bool is_known = table_member(membership->state.table, m->member.id) != NULL;
     value->kind = VALUE_CHANGE;
-    value->change.kind = is_known ? RING_CHANGE_MEMBER : RING_CHANGE_JOIN;
     value->change.member = m->member;
     value->directory = m->directory;
+    set_kind(membership, value);
     return value;
 }
 
@@ -143,7 +162,8 @@ bool wish_on_join(struct membership *membership, struct instant now, const char 
         return true;
     }
     struct value *value = value_of_join(membership, &m);
-    const char *fault = fault_of_join(membership, &m, value);
+    char text[TEXT_BYTES];
+    const char *fault = fault_of_join(membership, now, &m, value, text);
     struct wish *wish = wish_of(membership, m.member.name);
     if (fault == NULL) {
         take_up(membership, now, &m, value);
@@ -257,6 +277,13 @@ static void expire(struct membership *membership, struct wish *wish)
         certain = true;
     } else if (wish->stage == WISH_INVITED) {
         snprintf(text, sizeof text, "%s has been invited but does not ask to be taken in", wish->name);
+    } else if (wish->value->change.kind == RING_CHANGE_MEMBER) {
+        decide_silent(membership, silent, sizeof silent);
+        decide_abandon(membership);
+        snprintf(text, sizeof text,
+                 "%s has lost its data directory and can be taken back by a majority of the members that have not; no "
+                 "vote from %s within %d s",
+                 wish->name, silent[0] == '\0' ? "them" : silent, WISH_MS_MAX / 1000);
     } else {
         decide_silent(membership, silent, sizeof silent);
         decide_abandon(membership);
@@ -282,12 +309,12 @@ static void send(struct membership *membership, struct instant now, struct wish 
 static void propose(struct membership *membership, struct instant now)
 {
     struct wish *wish = wish_ready(membership);
-    if (wish == NULL || !decide_is_free(membership, now) || membership->settling.until_ns != 0)
+    if (wish == NULL || !returning_has_vote(membership) || !decide_is_free(membership, now)
+        || membership->settling.until_ns != 0)
         return;
     /* The table may have changed since the node asked. */
     struct value *value = wish->value;
-    bool is_known = table_member(membership->state.table, value->change.member.id) != NULL;
-    value->change.kind = is_known ? RING_CHANGE_MEMBER : RING_CHANGE_JOIN;
+    set_kind(membership, value);
     struct table *next = table_after(membership->state.table, value);
     table_free(next);
     if (next == NULL)
@@ -321,7 +348,8 @@ uint64_t wish_wake_at(const struct membership *membership)
         at = wish->deadline_ns < at ? wish->deadline_ns : at;
         /* A wish that is ready waits for its turn; what ends the waiting without a message is the other's precedence.
          */
-        bool waits = decide_is_busy(membership) || membership->settling.until_ns != 0;
+        bool waits =
+            decide_is_busy(membership) || membership->settling.until_ns != 0 || !returning_has_vote(membership);
         uint64_t due_ns = wish->stage != WISH_READY ? wish->send_ns
                           : waits                   ? UINT64_MAX
                                                     : membership->deciding.yield_ns;

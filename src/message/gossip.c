@@ -45,6 +45,7 @@ static void read_one_digest(struct wire_reader *reader, struct gossip_digest *di
 void message_write_digest(struct draft *out, const struct message_digest *m)
 {
     message_write_sender(out, &m->sender);
+    draft_varint(out, m->wall_ms);
     draft_u64(out, m->fingerprint);
     draft_varint(out, m->settings_version);
     draft_u32(out, m->settings_writer);
@@ -57,6 +58,7 @@ bool message_read_digest(struct bytes head, struct message_digest *m)
 {
     struct wire_reader reader = wire_reader_of(head);
     message_read_sender(&reader, &m->sender);
+    m->wall_ms = fields_number(&reader, GOSSIP_WALL_MS_MAX);
     m->fingerprint = wire_read_u64(&reader);
     m->settings_version = fields_number(&reader, GOSSIP_VERSION_MAX);
     m->settings_writer = wire_read_u32(&reader);
@@ -90,6 +92,11 @@ void message_write_entry(struct draft *out, const struct gossip_entry *entry)
     draft_text(out, entry->peer);
     draft_text(out, entry->client);
     draft_text(out, entry->program);
+    draft_u64(out, entry->directory);
+    draft_varint(out, entry->run);
+    draft_u64(out, entry->previous);
+    draft_varint(out, entry->found);
+    draft_varint(out, entry->stored);
     draft_u64(out, entry->clock);
     draft_varint(out, entry->records);
     draft_varint(out, entry->bytes);
@@ -98,7 +105,7 @@ void message_write_entry(struct draft *out, const struct gossip_entry *entry)
     draft_u64(out, entry->flush.issued);
 }
 
-static void read_entry(struct wire_reader *reader, struct gossip_entry *entry)
+void message_read_entry(struct wire_reader *reader, struct gossip_entry *entry)
 {
     entry->id = wire_read_u32(reader);
     entry->removed = fields_number(reader, GOSSIP_EPOCH_MAX);
@@ -114,6 +121,11 @@ static void read_entry(struct wire_reader *reader, struct gossip_entry *entry)
     draft_read_text(reader, entry->peer, sizeof entry->peer);
     draft_read_text(reader, entry->client, sizeof entry->client);
     draft_read_text(reader, entry->program, sizeof entry->program);
+    entry->directory = wire_read_u64(reader);
+    entry->run = fields_number(reader, GOSSIP_RUN_MAX);
+    entry->previous = wire_read_u64(reader);
+    entry->found = wire_read_varint(reader);
+    entry->stored = wire_read_varint(reader);
     entry->clock = wire_read_u64(reader);
     entry->records = wire_read_varint(reader);
     entry->bytes = wire_read_varint(reader);
@@ -128,6 +140,7 @@ enum difference_mark { HAS_SETTINGS = 1 << 0, WANTS_SETTINGS = 1 << 1, DIFFERENC
 void message_write_difference(struct draft *out, const struct message_difference *m)
 {
     message_write_sender(out, &m->sender);
+    draft_varint(out, m->wall_ms);
     draft_u8(out, (uint8_t)((m->has_settings ? HAS_SETTINGS : 0) | (m->wants_settings ? WANTS_SETTINGS : 0)));
     if (m->has_settings) {
         draft_varint(out, m->settings_version);
@@ -154,6 +167,7 @@ bool message_read_difference(struct bytes head, struct message_difference *m)
     struct wire_reader reader = wire_reader_of(head);
     *m = (struct message_difference){0};
     message_read_sender(&reader, &m->sender);
+    m->wall_ms = fields_number(&reader, GOSSIP_WALL_MS_MAX);
     uint8_t marks = fields_bits(&reader, DIFFERENCE_MARKS_ALL);
     m->has_settings = (marks & HAS_SETTINGS) != 0;
     m->wants_settings = (marks & WANTS_SETTINGS) != 0;
@@ -167,7 +181,7 @@ bool message_read_difference(struct bytes head, struct message_difference *m)
     m->count = read_count(&reader, ENTRY_BYTES_MIN);
     struct gossip_entry *entries = array_of(m->count, sizeof *entries);
     for (uint32_t i = 0; reader.ok && i < m->count; i++)
-        read_entry(&reader, &entries[i]);
+        message_read_entry(&reader, &entries[i]);
     m->entries = entries;
     if (!fields_end(&reader))
         message_close_difference(m);

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct wire_reader;
+
 enum message_gossip_type {
     MESSAGE_DIGEST = MESSAGE_OF_MEMBERSHIP + 16, /* what I know, in short */
     MESSAGE_DIFFERENCE                           /* what you do not have yet, and what I want of yours */
@@ -23,6 +25,8 @@ enum {
 /* Higher ones are malformed: nobody could go above them. */
 #define GOSSIP_VERSION_MAX ((uint64_t)1 << 56)
 #define GOSSIP_EPOCH_MAX   SENDER_EPOCH_MAX
+#define GOSSIP_RUN_MAX     ((uint64_t)1 << 48)
+#define GOSSIP_WALL_MS_MAX ((uint64_t)1 << 48)
 
 /* What one node has written about itself, and whether it has been removed. The two parts are merged one by one:
  * `removed` is the highest, the rest comes from the greatest (epoch, version, incarnation). An entry of an epoch before
@@ -37,6 +41,11 @@ struct gossip_entry {
     char name[RING_NAME_MAX + 1];
     char peer[RING_ADDRESS_MAX + 1], client[RING_ADDRESS_MAX + 1];
     char program[GOSSIP_PROGRAM_MAX + 1]; /* its version */
+    /* Its data directory, for others to notice an old copy of it (membership/runs.h). */
+    uint64_t directory;
+    uint64_t run;           /* how many processes have run on it, this one counted; 0: unknown */
+    uint64_t previous;      /* incarnation of the one before, 0: none */
+    uint64_t found, stored; /* how much had ever been stored in it, when the process began and now */
     hybrid_time clock;
     uint64_t records, bytes;
     struct flush_registers flush;
@@ -50,6 +59,7 @@ struct gossip_digest {
 
 struct message_digest {
     struct message_sender sender;
+    uint64_t wall_ms;     /* the sender's wall clock */
     uint64_t fingerprint; /* of the sender's table: two tables of one epoch would be noticed */
     uint64_t settings_version;
     uint32_t settings_writer;
@@ -59,6 +69,7 @@ struct message_digest {
 
 struct message_difference {
     struct message_sender sender;
+    uint64_t wall_ms; /* the sender's wall clock */
     bool has_settings, wants_settings;
     uint64_t settings_version;
     uint32_t settings_writer;
@@ -82,5 +93,7 @@ void message_close_difference(struct message_difference *m);
 
 /* One entry as bytes: equal entries have equal bytes. */
 void message_write_entry(struct draft *out, const struct gossip_entry *entry);
+/* The reader's `ok` tells whether it is one. */
+void message_read_entry(struct wire_reader *reader, struct gossip_entry *entry);
 
 #endif

@@ -14,6 +14,13 @@ struct instant world_now(const struct world *world)
                             .wall_ms = 1700000000000u - world->wall_back_ms + world->now_ns / WORLD_MS};
 }
 
+struct instant world_now_at(const struct world *world, unsigned node)
+{
+    struct instant now = world_now(world);
+    now.wall_ms = (uint64_t)((int64_t)now.wall_ms + world->nodes[node].wall_ahead_ms);
+    return now;
+}
+
 void world_add(struct world *world, unsigned node)
 {
     struct world_node *at = &world->nodes[node];
@@ -190,7 +197,7 @@ static void on_describe(void *host, hybrid_time *clock, uint64_t *records, uint6
                         struct flush_registers *flush)
 {
     struct world_node *node = host;
-    *clock = hybrid_of_ms(world_now(node->world).wall_ms);
+    *clock = hybrid_of_ms(world_now_at(node->world, node->number).wall_ms);
     *records = node->records;
     *bytes = 0;
     *flush = node->flush;
@@ -216,6 +223,37 @@ static void on_report(void *host, enum membership_severity severity, const char 
         snprintf(node->report, sizeof node->report, "%s", text);
 }
 
+static uint64_t on_stored(void *host)
+{
+    return ((struct world_node *)host)->stored;
+}
+
+static void on_stand(void *host, bool confirmed, bool doubtful)
+{
+    struct world_node *node = host;
+    node->confirmed = confirmed;
+    node->doubts += doubtful;
+}
+
+static void on_admit(void *host, const char *name, uint64_t incarnation)
+{
+    struct world_node *node = host;
+    for (unsigned i = 0; i < node->world->count; i++)
+        if (strcmp(node->world->nodes[i].settings.self.name, name) == 0)
+            node->admitted[i] = incarnation;
+}
+
+static void on_quarantine(void *host, const uint32_t *ids, unsigned count)
+{
+    struct world_node *node = host;
+    CHECK(count <= WORLD_NODES_MAX);
+    node->off_count = count;
+    for (unsigned i = 0; i < count; i++) {
+        CHECK(i == 0 || ids[i] > ids[i - 1]);
+        node->off[i] = ids[i];
+    }
+}
+
 bool world_start(struct world *world, unsigned node)
 {
     struct world_node *at = &world->nodes[node];
@@ -229,11 +267,16 @@ bool world_start(struct world *world, unsigned node)
                                      .describe_self = on_describe,
                                      .learn = on_learn,
                                      .report = on_report,
+                                     .stored = on_stored,
+                                     .stand = on_stand,
+                                     .admit = on_admit,
+                                     .quarantine = on_quarantine,
                                      .host = at};
     at->settings.incarnation = prng_next(&world->prng);
     at->settings.seed = prng_next(&world->prng);
-    at->holds = false;
-    at->life_epoch = 0;
+    at->holds = at->confirmed = false;
+    at->life_epoch = at->doubts = 0;
+    memset(at->admitted, 0, sizeof at->admitted);
     at->membership = membership_new(&at->settings, &ports, bytes_of(at->saved, at->saved_len), at->report);
     return at->membership != NULL;
 }
@@ -244,6 +287,34 @@ void world_crash(struct world *world, unsigned node)
     world->nodes[node].membership = NULL;
 }
 
+struct world_copy world_copy(const struct world *world, unsigned node)
+{
+    const struct world_node *at = &world->nodes[node];
+    struct world_copy copy = {.saved_len = at->saved_len, .stored = at->stored};
+    copy.saved = malloc(at->saved_len + 1);
+    CHECK_MEMORY(copy.saved);
+    memcpy(copy.saved, at->saved, at->saved_len);
+    return copy;
+}
+
+void world_restore(struct world *world, unsigned node, struct world_copy *copy)
+{
+    struct world_node *at = &world->nodes[node];
+    world_crash(world, node);
+    free(at->saved);
+    at->saved = copy->saved;
+    at->saved_len = copy->saved_len;
+    at->stored = copy->stored;
+    *copy = (struct world_copy){0};
+}
+
+void world_name(struct world *world, unsigned node, unsigned as)
+{
+    struct ring_member *self = &world->nodes[node].settings.self;
+    memcpy(self->name, world->nodes[as].settings.self.name, sizeof self->name);
+    self->id = ring_node_id(self->name);
+}
+
 void world_wipe(struct world *world, unsigned node)
 {
     struct world_node *at = &world->nodes[node];
@@ -252,7 +323,7 @@ void world_wipe(struct world *world, unsigned node)
     at->saved = NULL;
     at->saved_len = 0;
     at->has_data = false;
-    at->cluster = at->epoch = 0;
+    at->cluster = at->epoch = at->stored = 0;
 }
 
 static void deliver(struct world *world, size_t index)
@@ -262,7 +333,8 @@ static void deliver(struct world *world, size_t index)
     struct world_node *to = &world->nodes[m.to], *from = &world->nodes[m.from];
     if (to->membership != NULL && !to->is_cut_off && !from->is_cut_off) {
         struct frame frame = {.type = m.type, .head = bytes_of(m.head, m.len)};
-        bool good = membership_receive(to->membership, world_now(world), from->settings.self.name, &frame);
+        bool good =
+            membership_receive(to->membership, world_now_at(world, to->number), from->settings.self.name, &frame);
         CHECK(good);
     }
     free(m.head);
@@ -273,7 +345,7 @@ static void tick(struct world *world, struct world_node *node)
     node->spins = node->spin_ns == world->now_ns ? node->spins + 1 : 0;
     node->spin_ns = world->now_ns;
     CHECK(node->spins < SPINS_MAX); /* it wants to be woken at once, again and again */
-    membership_tick(node->membership, world_now(world));
+    membership_tick(node->membership, world_now_at(world, node->number));
 }
 
 /* The next event: a node to be woken, or a message. */
@@ -323,6 +395,7 @@ void world_write(struct world *world, unsigned node)
         at->data_epoch = at->epoch;
     at->has_data = true;
     at->records = 1;
+    at->stored++;
 }
 
 static void on_joined(void *owner, bool good, const char *text)

@@ -35,6 +35,13 @@ struct world_node {
     struct bucket_table buckets;
     struct flush_registers flush;
     uint64_t records;
+    uint64_t stored;       /* what was ever written in its directory */
+    int64_t wall_ahead_ms; /* its wall clock */
+    bool confirmed;        /* as its host was told last */
+    unsigned doubts;       /* how often it was told that writes may be missing */
+    uint64_t admitted[64]; /* by number of the other: incarnation of the process that the host was told of last */
+    unsigned off_count;    /* members whose clocks are off */
+    uint32_t off[64];
     char report[700]; /* the last one of severity WARNING or worse */
     enum membership_severity worst;
     unsigned spins;
@@ -89,6 +96,16 @@ void world_seeds(struct world *world, unsigned node, const int *seeds);
 /* Starts a process with what was saved; false: membership_new refused (the fault is in `report`). */
 bool world_start(struct world *world, unsigned node);
 void world_crash(struct world *world, unsigned node);
+/* A copy of the data directory of a node that is up or down, and the return to it: the node is down afterwards. */
+struct world_copy {
+    uint8_t *saved;
+    size_t saved_len;
+    uint64_t stored;
+};
+struct world_copy world_copy(const struct world *world, unsigned node);
+void world_restore(struct world *world, unsigned node, struct world_copy *copy);
+/* Another node has the name of this one, at its own address. */
+void world_name(struct world *world, unsigned node, unsigned as);
 /* Crashes and loses the data directory. */
 void world_wipe(struct world *world, unsigned node);
 
@@ -107,6 +124,8 @@ bool world_is_one_ring(struct world *world);
 /* Rings that were ever published. */
 unsigned world_rings(const struct world *world);
 struct instant world_now(const struct world *world);
+/* By the node's own wall clock. */
+struct instant world_now_at(const struct world *world, unsigned node);
 
 /* Prints the seed and what each node waits for. */
 void world_tell(const struct world *world);
