@@ -35,9 +35,10 @@ enum message_repair_type {
 };
 
 enum {
-    MESSAGE_ROOTS_MAX = 1024,         /* partitions in one ROOTS */
-    MESSAGE_SUMS_MAX = 1024,          /* sums in one SUMS */
-    MESSAGE_KEYS_BYTES_MAX = 64 << 10 /* of the list in one KEYS, of the lists in one answer to it */
+    MESSAGE_ROOTS_MAX = 1024,          /* partitions in one ROOTS */
+    MESSAGE_SUMS_MAX = 1024,           /* sums in one SUMS */
+    MESSAGE_KEYS_BYTES_MAX = 32 << 10, /* of the list in one KEYS */
+    MESSAGE_KEYS_ANSWER_MAX = 64 << 10 /* of the lists in one answer to it */
 };
 
 enum repair_status {
@@ -60,7 +61,6 @@ struct repair_answer {
 /* These are the roots of my trees of the partitions that we share. */
 struct message_roots {
     uint64_t id, epoch;
-    bool is_first, is_last; /* of those of one exchange */
     uint32_t count;
     struct bytes list; /* message_next_root */
 };
@@ -126,6 +126,7 @@ struct message_reconcile_reply {
 struct message_complete {
     uint64_t id, epoch, run;
     hybrid_time began; /* as the answer to ROOTS said */
+    bool is_same;      /* no key was found to differ in any of them */
     struct bytes partitions;
 };
 struct message_complete_reply {

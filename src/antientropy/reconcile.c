@@ -1,0 +1,217 @@
+#include "antientropy/exchange.h"
+
+#include "base/check.h"
+
+#include <stdlib.h>
+
+void reconcile_open(struct exchange *e, uint32_t window)
+{
+    e->slots = calloc(window, sizeof *e->slots);
+    CHECK_MEMORY(e->slots);
+    e->slot_count = e->slots_free = window;
+    for (uint32_t i = 0; i < window; i++)
+        e->slots[i].exchange = e;
+}
+
+static void release(struct slot *slot)
+{
+    blob_release(slot->record);
+    slot->record = NULL;
+    slot->stage = SLOT_FREE;
+}
+
+static void end_slot(struct slot *slot, bool has_failed)
+{
+    struct exchange *e = slot->exchange;
+    struct lane *lane = &e->lanes[slot->lane];
+    lane->has_failed = lane->has_failed || has_failed;
+    lane->under_way--;
+    e->slots_free++;
+    e->bytes_under_way -= slot->expected;
+    release(slot);
+}
+
+static bool is_stored(const struct slot *slot)
+{
+    return slot->stage == SLOT_READING || slot->stage == SLOT_MERGING;
+}
+
+void reconcile_close(struct exchange *e)
+{
+    for (uint32_t i = 0; i < e->slot_count; i++) {
+        if (e->slots[i].stage != SLOT_FREE && !is_stored(&e->slots[i]))
+            release(&e->slots[i]);
+    }
+}
+
+static void expect(struct slot *slot, uint64_t bytes)
+{
+    slot->expected += bytes;
+    slot->exchange->bytes_under_way += bytes;
+    rate_spend(&slot->exchange->antientropy->rate, bytes);
+}
+
+static void begin(struct exchange *e, struct slot *slot, unsigned lane_number, struct instant now)
+{
+    struct antientropy *a = e->antientropy;
+    struct lane *lane = &e->lanes[lane_number];
+    struct repair_extra next;
+    CHECK(message_next_extra(&lane->walk, &next));
+    slot->stage = SLOT_READING;
+    slot->lane = lane_number;
+    slot->partition = lane->partition;
+    slot->question = (struct question){0};
+    slot->is_corrupt = false;
+    slot->wait_ns = slot->expected = 0;
+    slot->job.side = JOB_ASKED;
+    expect(slot, next.length);
+    lane->under_way++;
+    e->slots_free--;
+    e->stored++;
+    repair_peer_of(a, e->node)->keys++;
+    job_set_key(&slot->job, next.key);
+    slot->horizon = job_horizon(a, now, lane->partition);
+    job_read(a, now, &slot->job, lane->partition);
+}
+
+static void ask(struct exchange *e, struct slot *slot, struct instant now)
+{
+    if (now.mono_ns < slot->wait_ns) {
+        exchange_wake_by(e, slot->wait_ns);
+        return;
+    }
+    struct chain *out = question_open(e, &slot->question, now);
+    if (out == NULL)
+        return;
+    struct message_reconcile m = {.id = slot->question.id,
+                                  .epoch = e->epoch,
+                                  .partition = slot->partition,
+                                  .horizon = slot->is_corrupt ? 0 : slot->horizon,
+                                  .key = job_key(&slot->job)};
+    if (slot->record != NULL)
+        m.record = blob_bytes(slot->record);
+    message_write_reconcile(out, &m, slot->record);
+    repair_peer_of(e->antientropy, e->node)->bytes += m.record.len;
+}
+
+static struct slot *free_slot(struct exchange *e)
+{
+    uint32_t i = 0;
+    while (e->slots[i].stage != SLOT_FREE)
+        i++;
+    return &e->slots[i];
+}
+
+/* May another record be begun? What is larger than all that may be under way goes alone. */
+static bool has_room(struct exchange *e, struct instant now)
+{
+    if (e->slots_free == 0 || e->bytes_under_way >= BYTES_UNDER_WAY)
+        return false;
+    struct rate *rate = &e->antientropy->rate;
+    if (rate_allows(rate, now))
+        return true;
+    exchange_wake_by(e, rate_allows_at(rate));
+    return false;
+}
+
+void reconcile_go_on(struct exchange *e, struct instant now)
+{
+    for (uint32_t i = 0; i < e->slot_count; i++) {
+        if (e->slots[i].stage == SLOT_ASKED)
+            ask(e, &e->slots[i], now);
+    }
+    for (unsigned i = 0; i < EXCHANGE_LANES; i++) {
+        struct lane *lane = &e->lanes[i];
+        while (lane->stage == LANE_RECONCILE && wire_left(&lane->walk) > 0 && has_room(e, now))
+            begin(e, free_slot(e), i, now);
+    }
+}
+
+static void take_answer(struct slot *slot, struct instant now, const struct message_reconcile_reply *m)
+{
+    struct exchange *e = slot->exchange;
+    struct antientropy *a = e->antientropy;
+    bool is_here = slot->record != NULL && !slot->is_corrupt;
+    if (m->answer.status == REPAIR_WAIT) {
+        slot->wait_ns = now.mono_ns + ANSWER_WAIT_MS * NS_PER_MS;
+        return;
+    }
+    bool is_nothing = m->answer.status == REPAIR_ABSENT && !is_here;
+    if (m->answer.status == REPAIR_SAME || is_nothing) {
+        end_slot(slot, false);
+        return;
+    }
+    struct blob *record = NULL;
+    bool is_good = m->answer.status == REPAIR_ABSENT;
+    if (m->answer.status == REPAIR_OK && (record = blob_new(m->record.len)) != NULL) {
+        memcpy(record->at, m->record.at, m->record.len);
+        is_good = true;
+    }
+    if (!is_good) {
+        end_slot(slot, true);
+        return;
+    }
+    slot->stage = SLOT_MERGING;
+    e->stored++;
+    job_merge(a, now, &slot->job, slot->partition, record, m->horizon);
+}
+
+bool reconcile_receive(struct exchange *e, struct instant now, const struct frame *frame)
+{
+    struct message_reconcile_reply m;
+    if (!message_read_reconcile_reply(frame, &m))
+        return false;
+    for (uint32_t i = 0; i < e->slot_count; i++) {
+        struct slot *slot = &e->slots[i];
+        if (slot->stage == SLOT_ASKED && question_takes(e, &slot->question, now, &m.answer)) {
+            take_answer(slot, now, &m);
+            break;
+        }
+    }
+    return true;
+}
+
+static void on_read(struct slot *slot, struct instant now)
+{
+    struct store_op *op = &slot->job.merge.op;
+    slot->record = op->record;
+    op->record = NULL;
+    if (slot->exchange->is_over) {
+        release(slot);
+        return;
+    }
+    if (op->status == STORE_IO) {
+        end_slot(slot, true);
+        return;
+    }
+    slot->is_corrupt = op->status == STORE_CORRUPT;
+    if (slot->record != NULL)
+        expect(slot, slot->record->len);
+    slot->stage = SLOT_ASKED;
+    ask(slot->exchange, slot, now);
+}
+
+void exchange_on_stored(struct antientropy *a, struct instant now, struct job *job)
+{
+    struct slot *slot = (struct slot *)job;
+    struct exchange *e = slot->exchange;
+    bool again = false;
+    if (slot->stage == SLOT_READING) {
+        e->stored--;
+        on_read(slot, now);
+    } else {
+        bool has_merged = job_has_merged(a, now, job, &again);
+        if (again)
+            return;
+        e->stored--;
+        if (e->is_over)
+            release(slot);
+        else
+            end_slot(slot, !has_merged);
+    }
+    if (e->is_over && e->stored == 0) {
+        list_remove(&e->link);
+        free(e->slots);
+        free(e);
+    }
+}
