@@ -37,6 +37,7 @@ struct peer {
     struct link *link; /* dialled and greeted, or NULL */
     bool was_linked;
     bool is_silent;
+    bool is_known_up;                     /* the node's own: to its repair */
     bool is_told;                         /* peer_look has told that it fell silent */
     bool is_doubted;                      /* it has been greeted since waiting_since_ns */
     uint64_t probe_at_ns, probe_pause_ns; /* while it is silent */

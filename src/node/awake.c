@@ -4,15 +4,22 @@
  */
 #include "node/awake.h"
 
+#include "node/repair.h"
 #include "node/shared.h"
 
 enum { NS_PER_MS = 1000000 };
 
 void node_fall_behind(struct node *node)
 {
-    node->returns_seen = node->peers.returns;
     standing_mark_all(node->shared->standing, STANDING_BEHIND);
     atomic_fetch_add_explicit(&node->shared->behind, 1, memory_order_relaxed);
+}
+
+void node_on_return(struct node *node, struct instant now)
+{
+    node->returns_seen = node->peers.returns;
+    node_fall_behind(node);
+    repair_on_peers(node, now);
 }
 
 static void set_beat(struct node *node, struct instant now)

@@ -9,10 +9,10 @@
 #include "base/check.h"
 #include "node/forward.h"
 #include "node/inspect.h"
-#include "node/survey.h"
-#include "node/survey.h"
+#include "node/repair.h"
 #include "node/serve.h"
 #include "node/shared.h"
+#include "node/survey.h"
 
 #include <stdlib.h>
 
@@ -65,6 +65,8 @@ static void on_silence(struct node *node, struct instant now, uint32_t peer)
         if (link->link->is_dialled && link->link->peer == peer)
             forward_on_silence(node, now, link);
     }
+    (void)coordinator_on_peer_silent(&node->coordinator, now, peer);
+    repair_on_peers(node, now);
 }
 
 /* Who says nothing is found out by timers, so that nobody who waits for it has to wait for somebody to ask it more. */
@@ -120,7 +122,7 @@ static bool is_news(const struct flush_registers *theirs, const struct flush_reg
 }
 
 /* The other's registers are in force and stored. */
-static void on_known(struct node *node, struct node_link *link)
+static void on_known(struct node *node, struct instant now, struct node_link *link)
 {
     if (!link->link->is_dialled) {
         link->is_greeted = true;
@@ -138,7 +140,8 @@ static void on_known(struct node *node, struct node_link *link)
     counter_increment(&node->counters.links);
     struct peer *peer = peers_take(&node->peers, link->link->peer);
     peer_set_link(peer, best_link_to(node, link->link->peer));
-    node_watch_returns(node);
+    node_watch_returns(node, now);
+    repair_on_peers(node, now);
 }
 
 /* Whatever the greeting brings, and however long it takes to store that. */
@@ -149,7 +152,7 @@ static void note_sign(struct node *node, const struct node_link *link)
         peer_on_sign(peer);
 }
 
-void greeting_on_stored(struct node *node, struct store_op *op)
+void greeting_on_stored(struct node *node, struct instant now, struct store_op *op)
 {
     struct node_link *link = CONTAINER_OF(op, struct node_link, write.op);
     link->is_storing = false;
@@ -157,7 +160,7 @@ void greeting_on_stored(struct node *node, struct store_op *op)
     if (link->link == NULL)
         free(link);
     else if ((op->status == STORE_OK || op->status == STORE_UNCHANGED) && !link->write.failed)
-        on_known(node, link); /* else there is no space: the dialler will greet again */
+        on_known(node, now, link); /* else there is no space: the dialler will greet again */
 }
 
 static void take_over(struct node *node, struct instant now, struct node_link *link,
@@ -165,7 +168,7 @@ static void take_over(struct node *node, struct instant now, struct node_link *l
 {
     struct flush_registers ours = coordinator_flush_registers(&node->coordinator);
     if (!is_news(registers, &ours)) {
-        on_known(node, link);
+        on_known(node, now, link);
         return;
     }
     link->is_storing = true;
@@ -234,7 +237,7 @@ static void lose_peer(struct node *node, struct instant now, struct node_link *l
         (void)coordinator_on_peer_lost(&node->coordinator, now, id);
         inspect_on_peer_lost(node, id);
         survey_on_peer_lost(node, id);
-        survey_on_peer_lost(node, id);
+        repair_on_peers(node, now);
     }
     forward_on_link_down(node, now, link);
 }
@@ -244,6 +247,7 @@ void node_link_down(struct node *node, struct instant now, struct link *link)
     struct node_link *own = node_link_of(link);
     node_enter(node);
     withdraw_flush(node, link);
+    repair_on_link_down(node, link);
     list_remove(&own->all);
     if (link->is_dialled && own->is_greeted)
         atomic_fetch_sub_explicit(&node->counters.links, 1, memory_order_relaxed);

@@ -42,7 +42,7 @@ static inline struct node_link *node_link_of(const struct link *link)
 /* A GREETING has come. false: it is malformed, or from another cluster. */
 bool greeting_receive(struct node *node, struct instant now, struct node_link *link, const struct frame *frame);
 /* The registers have been stored. */
-void greeting_on_stored(struct node *node, struct store_op *op);
+void greeting_on_stored(struct node *node, struct instant now, struct store_op *op);
 /* Repeats greetings that are due. */
 void greeting_tick(struct node *node, struct instant now);
 

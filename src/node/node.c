@@ -7,11 +7,11 @@
 #include "node/forward.h"
 #include "node/inspect.h"
 #include "node/links.h"
+#include "node/repair.h"
 #include "node/serve.h"
 #include "node/shared.h"
 #include "node/survey.h"
 #include "node/sweep.h"
-#include "node/survey.h"
 
 enum {
     SERVES_POOLED = 1024,   /* unused serves that are kept */
@@ -61,7 +61,6 @@ void node_init(struct node *node, struct node_shared *shared, struct store_loop 
     queue_init(&node->flushes);
     queue_init(&node->inspections);
     queue_init(&node->surveys);
-    queue_init(&node->surveys);
     queue_init(&node->rerouted);
     queue_init(&node->ended);
     queue_init(&node->unsettled);
@@ -75,8 +74,8 @@ void node_close(struct node *node)
 {
     CHECK(list_is_empty(&node->links) && node_pending(node) == 0 && queue_is_empty(&node->inspections));
     CHECK(queue_is_empty(&node->surveys));
-    CHECK(queue_is_empty(&node->surveys));
     sweep_free(node->sweep);
+    repair_free(node->repair);
     forward_table_free(node->forwards);
     coordinator_close(&node->coordinator);
     peers_close(&node->peers);
@@ -88,7 +87,7 @@ void node_close(struct node *node)
 
 unsigned node_pending(const struct node *node)
 {
-    return node->pending + node->coordinator.pending;
+    return node->pending + node->coordinator.pending + repair_pending(node);
 }
 
 void node_load(struct node *node, struct instant now)
@@ -167,10 +166,14 @@ static void on_own_op(struct node *node, struct instant now, struct store_op *op
         serve_on_stored(node, now, op);
         break;
     case NODE_OP_GREETING:
-        greeting_on_stored(node, op);
+        greeting_on_stored(node, now, op);
         break;
     case NODE_OP_INSPECTION:
         inspect_on_stored(node, op);
+        break;
+    case NODE_OP_ANTIENTROPY:
+    case NODE_OP_DELIVER:
+        repair_on_stored(node, now, op);
         break;
     }
 }
@@ -200,7 +203,8 @@ unsigned node_go_on(struct node *node, struct instant now)
     }
     inspect_end(node);
     survey_end(node);
-    survey_end(node);
+    if (repair_tick(node, now))
+        node->has_more = true; /* what it has submitted may have ended */
     return ended;
 }
 
@@ -249,8 +253,6 @@ static bool receive_ask(struct node *node, struct instant now, struct node_link 
         return serve_flush(node, now, link, frame);
     case MESSAGE_SURVEY:
         return survey_receive(node, link, frame);
-    case MESSAGE_SURVEY:
-        return survey_receive(node, link, frame);
     default:
         return false;
     }
@@ -279,6 +281,8 @@ static bool on_write_reply(struct node *node, struct instant now, struct node_li
     if (!message_read_write_reply(frame, &reply))
         return false;
     node_hear_of_epoch(node, now, reply.epoch);
+    if (repair_take_write_reply(node, now, link->link->peer, &reply))
+        return true;
     (void)coordinator_on_write_reply(&node->coordinator, now, link->link->peer, &reply);
     return true;
 }
@@ -306,8 +310,6 @@ static bool receive_answer(struct node *node, struct instant now, struct node_li
         return on_flush_reply(node, now, link, frame);
     case MESSAGE_SURVEY_REPLY:
         return survey_on_reply(node, link, frame);
-    case MESSAGE_SURVEY_REPLY:
-        return survey_on_reply(node, link, frame);
     default:
         return false;
     }
@@ -319,6 +321,8 @@ static bool receive(struct node *node, struct instant now, struct node_link *lin
         return greeting_receive(node, now, link, frame);
     if (!link->is_greeted)
         return false;
+    if (frame->type >= MESSAGE_OF_REPAIR && frame->type < MESSAGE_END_OF_REPAIR)
+        return repair_receive(node, now, link, frame);
     return link->link->is_dialled ? receive_answer(node, now, link, frame) : receive_ask(node, now, link, frame);
 }
 
@@ -329,7 +333,7 @@ bool node_receive(struct node *node, struct instant now, struct link *link, cons
     bool good = receive(node, now, node_link_of(link), frame);
     if (!good)
         counter_increment(&node->counters.malformed);
-    node_watch_returns(node);
+    node_watch_returns(node, now);
     (void)node_go_on(node, now);
     return good;
 }
@@ -343,7 +347,7 @@ void node_tick(struct node *node, struct instant now)
     greeting_tick(node, now);
     inspect_tick(node, now);
     survey_tick(node, now);
-    survey_tick(node, now);
+    (void)repair_tick(node, now);
     (void)node_settle(node, now); /* what starts anew here may have ended already */
 }
 
@@ -356,9 +360,10 @@ uint64_t node_wake_at(const struct node *node)
 {
     uint64_t own = earlier(earlier(node->greet_at_ns, node->peers.wake_at_ns), inspect_wake_at(node));
     own = earlier(own, survey_wake_at(node));
-    own = earlier(own, survey_wake_at(node));
     if (!node->is_alone)
         own = earlier(own, node->beat_at_ns);
+    if (node->repair != NULL)
+        own = earlier(own, repair_wake_at(node));
     return earlier(earlier(own, forward_wake_at(node)), coordinator_wake_at(&node->coordinator));
 }
 

@@ -11,12 +11,12 @@
  *   serve_forward.c  their clients' requests, coordinated here
  *   once.h      at most once for each forwarded request
  *   greeting.c  links: what must be exchanged before any data; who is silent
+ *   repair.c    hints handed over, copies compared: one node of each process does that
  *   awake.c     whether this process itself was away
  *   standing.c  what this process's copies are worth, kept
  *   publish.c   ring views and buckets, swapped whole under running loops
  *   sweep.c     frees the dead
  *   empty.c     whether anything was ever stored
- *   survey.c               whether all copies are the same at this moment
  *   survey.c               whether all copies are the same at this moment
  *   describe.c, inspect.c  a key's versions, here and at all replicas */
 #ifndef NODE_NODE_H
@@ -43,6 +43,7 @@
 
 /* What all loops of a process share: ring view, buckets, hybrid clock, births, tokens, flush times. */
 struct node_shared;
+struct deliver; /* hints/deliver.h */
 struct sweep;
 
 struct node_settings {
@@ -108,8 +109,8 @@ bool node_is_empty(struct node_shared *shared);
 struct node {
     struct node_shared *shared;
     struct store_loop *store;
-    struct store_loop *hint_store;   /* NULL: there is none */
-    struct antientropy *antientropy; /* of the node that repairs, else NULL */
+    struct store_loop *hint_store; /* NULL: there is none */
+    struct repair *repair;         /* repair.c; NULL: this node does not */
     struct coordinator coordinator;
     struct peers peers;
     struct queue flushes; /* links with something to write */
@@ -137,8 +138,6 @@ struct node {
     uint64_t inspection_serial;
     struct queue surveys; /* under way (survey.c) */
     uint64_t survey_serial;
-    struct queue surveys; /* under way (survey.c) */
-    uint64_t survey_serial;
     unsigned pending;       /* serves and greetings that are under way */
     struct queue rerouted;  /* requests for which a coordinator is to be chosen anew, by op.link */
     struct queue ended;     /* requests that ended outside the coordinator, by op.link */
@@ -152,8 +151,11 @@ void node_init(struct node *node, struct node_shared *shared, struct store_loop 
 /* This node repairs: delivers hints, compares its process's copies with the other owners'. One node of each process;
  * its dialled links lead to the repairing nodes of the others. Once, before its first link. */
 void node_begin_repair(struct node *node);
+/* The process is about to stop: no more of it is begun. Before its links go down. */
+void node_stop_repair(struct node *node);
 /* What repair knows; NULL for a node that does not. For its thread. */
 struct antientropy *node_antientropy(struct node *node);
+const struct deliver *node_deliver(const struct node *node); /* NULL also without a hint database */
 struct hints *node_hints(struct node_shared *shared); /* any thread */
 struct standing *node_standing(struct node_shared *shared);
 /* Keeps durably what must be of the standing (horizons). By the storage thread, in each of its turns; before its

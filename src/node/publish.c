@@ -10,6 +10,7 @@
 #include "node/shared.h"
 
 #include "base/check.h"
+#include "node/repair.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -155,6 +156,7 @@ static void use_view(struct node *node, const struct ring_view *view)
     node->self_index = ring_member_index(view, node->shared->replica.node);
     node->is_alone = view->member_count == 1 && node->self_index == 0;
     node->view_is_new = true;
+    repair_on_view(node);
     node->has_more = true;
 }
 

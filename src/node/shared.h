@@ -23,7 +23,9 @@ enum node_op {
     NODE_OP_INSPECTION,
     /* In the hint store. */
     NODE_OP_HINT_READ,
-    NODE_OP_HINT_WRITE
+    NODE_OP_HINT_WRITE,
+    NODE_OP_ANTIENTROPY,
+    NODE_OP_DELIVER /* in both stores */
 };
 
 /* The view that one node uses: whatever stands here is not freed. See publish.c. */
@@ -97,10 +99,11 @@ static inline void node_end(struct node *node, struct request *request)
 /* Writes may have passed by this process's copies: they are behind until they have been compared with the others'. */
 void node_fall_behind(struct node *node);
 /* Somebody may be there again who was away: perhaps it was this node that was cut off. */
-static inline void node_watch_returns(struct node *node)
+void node_on_return(struct node *node, struct instant now);
+static inline void node_watch_returns(struct node *node, struct instant now)
 {
     if (node->peers.returns != node->returns_seen)
-        node_fall_behind(node);
+        node_on_return(node, now);
 }
 /* Has this process not run for a while? To be called before anything that others ask is done. */
 void node_on_thaw(struct node *node, struct instant now);

@@ -43,6 +43,7 @@ bool cluster_prepare(struct cluster *cluster, const struct config *config, const
 {
     *cluster = (struct cluster){.config = config, .dir = dir, .base = base, .log = log, .wake_fd = -1};
     cluster->book = address_book_new();
+    cluster->admissions = admissions_new();
     split_seeds(cluster);
     if (!secret_load(&cluster->secret, config->secret_file, log) || !cluster_describe_self(cluster, clients))
         return false;
@@ -60,6 +61,7 @@ bool cluster_prepare(struct cluster *cluster, const struct config *config, const
     cluster->mesh_settings = (struct mesh_settings){.has_peers = config_has_peers(config),
                                                     .identity = &cluster->identity,
                                                     .book = cluster->book,
+                                                    .admissions = cluster->admissions,
                                                     .self = cluster->self.id,
                                                     .frame_max = object_max + PEER_FRAME_BEYOND_OBJECT,
                                                     .out_max = config->peer_queue_bytes,
@@ -108,15 +110,16 @@ static void open_node(struct cluster *cluster, struct store_loop *hint_store)
     cluster->buffer = malloc(CLUSTER_READ_BYTES);
     CHECK_MEMORY(cluster->buffer);
     node_init(&cluster->node, cluster->shared, store_loop_of(cluster->store, number), hint_store);
+    node_begin_repair(&cluster->node);
     mesh_init(&cluster->mesh, &cluster->mesh_settings, &cluster->node, cluster->base, &ports, cluster->buffer,
-              CLUSTER_READ_BYTES, number, false);
+              CLUSTER_READ_BYTES, MESH_LOOP_REPAIRS, false);
     peer_dialer_init(&cluster->messenger, &cluster->mesh.hub, cluster->book, PLANE_MEMBERSHIP, number, true, draw());
     cluster->is_open = true;
 }
 
 /* Membership. */
 
-static bool open_membership(struct cluster *cluster)
+static bool open_membership(struct cluster *cluster, const struct cluster_parts *parts)
 {
     const struct config *config = cluster->config;
     char fault[192] = "";
@@ -131,7 +134,9 @@ static bool open_membership(struct cluster *cluster)
                                            .buckets = config->buckets,
                                            .incarnation = cluster->identity.incarnation,
                                            .version = SERVER_VERSION,
-                                           .seed = draw()};
+                                           .seed = draw(),
+                                           .is_copied = parts->is_copied,
+                                           .clock_bound_ms = (uint32_t)config->clock_bound_ms};
     struct membership_ports ports = CLUSTER_PORTS;
     ports.host = cluster;
     memcpy(settings.seeds, cluster->seeds, sizeof(settings.seeds));
@@ -176,6 +181,7 @@ bool cluster_open(struct cluster *cluster, const struct cluster_parts *parts)
 {
     cluster->shared = parts->shared;
     cluster->store = parts->store;
+    cluster->keeper = parts->keeper;
     cluster->loops = parts->loops;
     cluster->loop_count = parts->loop_count;
     cluster->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -189,7 +195,7 @@ bool cluster_open(struct cluster *cluster, const struct cluster_parts *parts)
     event_assign(&cluster->patience, cluster->base, -1, EV_PERSIST, on_patience, cluster);
     event_add(&cluster->patience, &(struct timeval){.tv_sec = CLUSTER_WAIT_SAID_S});
     open_node(cluster, parts->hint_store);
-    return open_membership(cluster);
+    return open_membership(cluster, parts);
 }
 
 void cluster_start(struct cluster *cluster)
@@ -253,6 +259,10 @@ void cluster_turn(struct cluster *cluster)
         membership_hear_of_epoch(cluster->membership, now, heard);
     if (now.mono_ns >= membership_wake_at(cluster->membership))
         membership_tick(cluster->membership, now);
+    if (cluster->is_new) {
+        cluster->is_new = false;
+        mesh_follow(&cluster->mesh);
+    }
     settle(cluster, now);
     mesh_end_turn(&cluster->mesh, now);
     say_why_waiting(cluster);
@@ -337,6 +347,7 @@ void cluster_leave(struct cluster *cluster)
 {
     if (!cluster->is_open)
         return;
+    node_stop_repair(&cluster->node);
     peer_dialer_close(&cluster->messenger);
     mesh_close(&cluster->mesh);
     for (unsigned i = 0; i < CLUSTER_SETTLE_ROUNDS && node_pending(&cluster->node) > 0; i++) {
@@ -364,6 +375,7 @@ void cluster_close(struct cluster *cluster)
         node_close(&cluster->node);
     listeners_close(&cluster->listeners);
     address_book_free(cluster->book);
+    admissions_free(cluster->admissions);
     secret_forget(&cluster->secret);
     free(cluster->seeds_text);
     free(cluster->buffer);

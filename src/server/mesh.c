@@ -13,9 +13,14 @@ static bool on_up(void *host, struct peer_link *link)
         snprintf(link->fault, sizeof(link->fault), "membership is not spoken here");
         return mesh->ports.on_member_frame != NULL;
     }
+    if (!admissions_allow(mesh->settings->admissions, link->peer.node, link->peer.incarnation)) {
+        snprintf(link->fault, sizeof(link->fault), "it is not known yet whether this process is node %s, or another is",
+                 link->peer.node);
+        return false;
+    }
     if (!link->link.is_dialled)
         peer_dialer_hurry(&mesh->dialer, link->peer.node);
-    if (!link->link.is_dialled && mesh->ports.deal != NULL) {
+    if (!link->link.is_dialled && mesh->ports.deal != NULL && link->peer.loop != MESH_LOOP_REPAIRS) {
         mesh->ports.deal(mesh->ports.host, link);
         return false;
     }
@@ -84,8 +89,21 @@ void mesh_close(struct mesh *mesh)
     *mesh = (struct mesh){0};
 }
 
+/* Another process has become the node at their other end. */
+static void expel(struct mesh *mesh)
+{
+    for (struct list *at = mesh->hub.links.next, *next; at != &mesh->hub.links; at = next) {
+        struct peer_link *link = CONTAINER_OF(at, struct peer_link, place);
+        next = at->next; /* a link that is closed moves to another list */
+        if (link->was_up && link->plane == PLANE_DATA
+            && !admissions_allow(mesh->settings->admissions, link->peer.node, link->peer.incarnation))
+            peer_link_close(link, "another process has become this node");
+    }
+}
+
 void mesh_follow(struct mesh *mesh)
 {
+    expel(mesh);
     if (mesh->settings->has_peers && node_loop_view(mesh->node)->epoch != 0)
         peer_dialer_follow(&mesh->dialer, node_loop_view(mesh->node), mesh->settings->self);
 }

@@ -6,6 +6,7 @@
 #define SERVER_MESH_H
 
 #include "node/node.h"
+#include "server/admissions.h"
 #include "server/peer_dialer.h"
 #include "server/peer_link.h"
 
@@ -14,10 +15,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Said by the main thread to whom it dials, in place of the number of a loop: its node repairs, and talks to those that
+ * do. */
+enum { MESH_LOOP_REPAIRS = 0xffff };
+
 struct mesh_ports {
     /* Something has happened in this turn: the time. */
     struct instant (*begin)(void *host);
-    /* The main thread's; NULL elsewhere. An accepted link of the data plane is to go to a worker: peer_link_depart. */
+    /* The main thread's; NULL elsewhere. An accepted link of the data plane is to go to a worker: peer_link_depart.
+     * Those of other repairing nodes stay. */
     void (*deal)(void *host, struct peer_link *link);
     /* A frame of the membership plane; false: malformed. */
     bool (*on_member_frame)(void *host, struct peer_link *link, const struct frame *frame);
@@ -31,6 +37,7 @@ struct mesh_settings {
     bool has_peers; /* else nothing is dialled */
     const struct handshake_identity *identity;
     struct address_book *book;
+    struct admissions *admissions;
     uint32_t self; /* id of this node */
     size_t frame_max, out_max;
     struct logger *log;
@@ -54,7 +61,8 @@ void mesh_init(struct mesh *mesh, const struct mesh_settings *settings, struct n
 /* Closes all links. May be called on a zero-initialised structure. */
 void mesh_close(struct mesh *mesh);
 
-/* The ring has changed, or the node looks at it for the first time: dials its members. */
+/* The ring has changed, or the node looks at it for the first time, or another process has become one of its members:
+ * dials its members, and closes links with processes that are none. */
 void mesh_follow(struct mesh *mesh);
 /* Reads no more requests of others; those that have been read are finished. */
 void mesh_drain(struct mesh *mesh);
