@@ -15,8 +15,8 @@
 #ifndef HINTS_DELIVER_H
 #define HINTS_DELIVER_H
 
+#include "base/chain.h"
 #include "base/instant.h"
-#include "coordinator/peers.h"
 #include "hints/hints.h"
 #include "message/data.h"
 #include "ring/bucket.h"
@@ -26,14 +26,14 @@
 #include <stdint.h>
 
 enum {
-    DELIVER_WINDOW = 32,           /* unacknowledged hints of one owner */
-    DELIVER_OWNERS_AT_ONCE = 16,   /* more wait until one of these is done */
-    DELIVER_BYTES_MAX = 8 << 20,   /* of records under way; at least one goes all the same */
-    DELIVER_TIMEOUT_MS = 2000,     /* for one acknowledgement */
-    DELIVER_LOOK_MS = 250,         /* how soon a new hint of an owner that is up is seen */
-    DELIVER_PAUSE_MS_MIN = 100,    /* after a pass in which not every hint got through, */
-    DELIVER_PAUSE_MS_MAX = 5000,   /* doubled up to this while none does */
-    DELIVER_CHECKPOINT_MS = 10000, /* a pass waits no longer for the hint store's checkpoint */
+    DELIVER_WINDOW = 32,          /* unacknowledged hints of one owner */
+    DELIVER_HINTS_AT_ONCE = 256,  /* of all owners together */
+    DELIVER_BYTES_MAX = 8 << 20,  /* of their records; at least one goes all the same */
+    DELIVER_TIMEOUT_MS = 2000,    /* for one acknowledgement */
+    DELIVER_LOOK_MS = 250,        /* how soon a new hint of an owner that is up is seen */
+    DELIVER_PAUSE_MS_MIN = 250,   /* between two passes; after one in which nothing got through */
+    DELIVER_PAUSE_MS_MAX = 5000,  /* it is doubled up to this */
+    DELIVER_CHECKPOINT_MS = 10000 /* a pass waits no longer for the hint store's checkpoint */
 };
 
 /* The ids of its WRITEs have this bit, and no others do: so the node knows whose a WRITE_REPLY is. */
@@ -46,8 +46,12 @@ struct deliver_parts {
     struct replica *replica;
     struct store_loop *hint_loop; /* the repairing node's side of the hint store */
     struct store_loop *data_loop; /* and of the data store */
-    struct peers *peers;          /* the repairing node's: its links lead to other repairing nodes */
     uint8_t op_owner;             /* store_op.owner of its operations in both stores */
+    /* The repairing nodes of the other members: worth sending to? And where to write a request to one (its link is then
+     * among those to be flushed), NULL: it cannot be reached. */
+    bool (*is_up)(void *host, uint32_t node, struct instant now);
+    struct chain *(*request)(void *host, uint32_t node, struct instant now);
+    void *host;
 };
 
 struct deliver *deliver_new(const struct deliver_parts *parts);

@@ -189,17 +189,19 @@ void hint_write_end(struct hint_write *write)
 {
     struct hints *hints = write->hints;
     const struct store_op *op = &write->merge.op;
-    bool is_stored = op->status == STORE_OK;
-    bool is_refused = !is_stored && (op->status != STORE_UNCHANGED || write->merge.outcome != MERGE_DONE);
+    bool is_stored = hints_has_changed(op);
+    bool is_refused = op->status != STORE_OK
+                      && (op->status != STORE_UNCHANGED || write->merge.outcome == MERGE_NO_MEMORY
+                          || write->merge.outcome == MERGE_CORRUPT);
     if (write->is_counted && (!is_stored || write->was_there))
         hints_count_gone(hints, hint_owner(op->key), op->partition);
     write->is_counted = false;
     if (is_stored) {
         hints_count_bytes(hints, write->len_before, write->len_after);
         atomic_fetch_add_explicit(&hints->stored, 1, memory_order_relaxed);
-    } else if (is_refused) {
-        atomic_fetch_add_explicit(&hints->refused, 1, memory_order_relaxed);
     }
+    if (is_refused)
+        atomic_fetch_add_explicit(&hints->refused, 1, memory_order_relaxed);
 }
 
 void hints_note_update(struct hints *hints, uint32_t owner, uint16_t partition, bool existed, bool exists,

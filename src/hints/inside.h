@@ -22,9 +22,21 @@ struct hints {
     _Atomic uint64_t kept, bytes, stored, delivered, refused;
 };
 
+/* Hints of owners that found no row. */
+static inline uint64_t hints_of_others(const struct hints *hints)
+{
+    return atomic_load(&hints->rows[ROWS].count);
+}
+
 /* One hint more, one less. Any thread. */
 void hints_count_made(struct hints *hints, uint32_t owner, uint16_t partition, uint64_t now_ms);
 void hints_count_gone(struct hints *hints, uint32_t owner, uint16_t partition);
+/* What the op's function wanted has been done: also when a sync failed after that. */
+static inline bool hints_has_changed(const struct store_op *op)
+{
+    return op->status == STORE_OK || (op->status == STORE_IO && op->log_position != 0);
+}
+
 /* A hint has now `after` bytes, of key and record, and had `before`. */
 void hints_count_bytes(struct hints *hints, size_t before, size_t after);
 
