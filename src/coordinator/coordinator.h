@@ -199,7 +199,7 @@ static inline bool coordinator_registers_are_sane(const struct flush_registers *
 }
 
 /* Takes over another member's registers, which are sane: they count at once, and are stored durably if they say
- * anything new. For greetings and gossip, where nobody waits for the disk. */
+ * anything new. Those of times more than REPLICA_AHEAD_MS_MAX ahead are not taken over [R2]. For greetings and gossip, where nobody waits for the disk. */
 void coordinator_take_registers(struct coordinator *coordinator, struct instant now,
                                 const struct flush_registers *registers);
 
@@ -209,7 +209,8 @@ struct registers_write {
     struct store_op op;
     struct coordinator *coordinator;
     struct flush_registers registers;
-    bool failed; /* no memory, or the present record is corrupt */
+    bool failed;  /* no memory, or the present record is corrupt */
+    bool refused; /* they are of times far ahead of this node's clock, and were not taken over */
 };
 void coordinator_store_registers(struct coordinator *coordinator, struct instant now, struct registers_write *write,
                                  const struct flush_registers *registers, uint8_t owner);

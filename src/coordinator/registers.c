@@ -94,6 +94,14 @@ void registers_prepare_op(struct store_op *op, enum store_kind kind)
     op->durability = DURABILITY_COMMITTED;
 }
 
+/* Times that this node's clock does not follow are no flush that it could take part in: what is written until then would
+ * be dead as it is written [R2]. */
+static bool are_believable(struct coordinator *coordinator, const struct flush_registers *registers)
+{
+    uint64_t limit_ms = hybrid_now_ms(&coordinator->replica->clock, coordinator->now) + REPLICA_AHEAD_MS_MAX;
+    return hybrid_ms(registers->flushed) <= limit_ms && hybrid_ms(registers->issued) <= limit_ms;
+}
+
 static enum store_verdict store_apply_registers(struct store_op *op, struct bytes current, struct store_draft *draft)
 {
     struct registers_write *write = CONTAINER_OF(op, struct registers_write, op);
@@ -120,9 +128,13 @@ void coordinator_store_registers(struct coordinator *coordinator, struct instant
                                  const struct flush_registers *registers, uint8_t owner)
 {
     coordinator->now = now;
-    registers_count(coordinator, *registers);
-    replica_observe(coordinator->replica, registers->issued, now);
-    *write = (struct registers_write){.coordinator = coordinator, .registers = *registers};
+    *write = (struct registers_write){.coordinator = coordinator};
+    write->refused = !are_believable(coordinator, registers);
+    if (!write->refused) {
+        write->registers = *registers;
+        registers_count(coordinator, *registers);
+        replica_observe(coordinator->replica, registers->issued, now);
+    }
     write->op.apply = store_apply_registers;
     write->op.owner = owner;
     registers_prepare_op(&write->op, STORE_UPDATE);
@@ -136,7 +148,7 @@ void coordinator_take_registers(struct coordinator *coordinator, struct instant 
     struct flush_registers present = coordinator_flush_registers(coordinator);
     uint64_t now_ms = hybrid_now_ms(&coordinator->replica->clock, now);
     struct flush_registers joined = registers_join(present, *registers, now_ms);
-    if (registers_equal(&joined, &present))
+    if (registers_equal(&joined, &present) || !are_believable(coordinator, registers))
         return;
     struct registers_write *write = malloc(sizeof *write);
     CHECK_MEMORY(write);

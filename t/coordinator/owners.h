@@ -4,6 +4,7 @@
 #define T_COORDINATOR_OWNERS_H
 
 #include "base/list.h"
+#include "hints/hints.h"
 #include "node/ring.h"
 #include "version/record.h"
 
@@ -21,6 +22,13 @@ struct rules {
 };
 
 static struct rules the_rules;
+
+static inline struct request *asked(struct ring *ring, enum request_kind kind, const char *key, const char *value)
+{
+    struct request *request = ask(ring, kind, key);
+    request->value = text(value);
+    return request;
+}
 
 static enum fate owners_judge(struct ring *ring, unsigned from, unsigned to, const struct frame *frame)
 {
@@ -83,6 +91,16 @@ static inline void owners_open(struct ring *ring)
     memset(ring->frames, 0, sizeof ring->frames);
 }
 
+/* Machines that stand in for each other; the first `copies` of each list own its keys. */
+static inline void owners_open_sloppy(struct ring *ring, unsigned count, unsigned copies)
+{
+    all_arrive();
+    ring_open_sloppy(ring, count, copies);
+    owners_set_buckets(ring);
+    ring->judge = owners_judge;
+    memset(ring->frames, 0, sizeof ring->frames);
+}
+
 static inline void owners_close(struct ring *ring)
 {
     all_arrive();
@@ -95,29 +113,61 @@ static inline unsigned at(struct ring *ring, const char *key, unsigned place)
     return place_of_key(ring, key, place);
 }
 
+/* Nobody reaches the machine at this place of the key's list, nor it anybody. */
+static inline void put_down(struct ring *ring, const char *key, unsigned place)
+{
+    unsigned machine = at(ring, key, place);
+    for (unsigned m = 0; m < ring->machine_count; m++) {
+        if (m != machine)
+            ring_part(ring, machine, m);
+    }
+    ring_pump(ring);
+    memset(ring->frames, 0, sizeof ring->frames);
+}
+
+static inline struct blob *read_store(struct ring *ring, struct store_loop *loop, struct bytes key, const char *of)
+{
+    struct store_op op = {.kind = STORE_READ, .peek = true, .key = key, .hash = hash_of_key(text(of))};
+    op.partition = ring_partition(node_view(ring->machines[0].shared), op.hash);
+    store_submit(loop, ring->now, &op);
+    assert_ptr_equal(store_next_done(loop, ring->now), &op);
+    return op.status == STORE_OK ? op.record : NULL;
+}
+
 /* The record in one machine's own store, or NULL; the caller releases it. */
 static inline struct blob *record_at(struct ring *ring, unsigned machine, const char *key)
 {
-    struct store_op op = {.kind = STORE_READ, .peek = true, .key = text(key), .hash = hash_of_key(text(key))};
-    struct node *node = ring_loop(ring, machine, 0);
-    op.partition = ring_partition(node_view(ring->machines[machine].shared), op.hash);
-    store_submit(node->store, ring->now, &op);
-    assert_ptr_equal(store_next_done(node->store, ring->now), &op);
-    return op.status == STORE_OK ? op.record : NULL;
+    return read_store(ring, ring_loop(ring, machine, 0)->store, text(key), key);
+}
+
+/* Has this record the value as its newest one? NULL: is it none? Releases it. */
+static inline bool is_record_of(struct blob *record, const char *value)
+{
+    struct version newest = {0};
+    uint32_t count = 0;
+    if (record == NULL || value == NULL) {
+        bool both = record == NULL && value == NULL;
+        blob_release(record);
+        return both;
+    }
+    assert_int_equal(record_newest(blob_bytes(record), &newest, &count), RECORD_OK);
+    bool same = count > 0 && newest.kind == VERSION_VALUE && bytes_equal(newest.value, text(value));
+    blob_release(record);
+    return same;
 }
 
 /* Does the machine's own copy have this as its newest value? NULL: is there no record? */
 static inline bool holds(struct ring *ring, unsigned machine, const char *key, const char *value)
 {
-    struct blob *record = record_at(ring, machine, key);
-    struct version newest = {0};
-    uint32_t count = 0;
-    if (record == NULL || value == NULL)
-        return record == NULL && value == NULL;
-    assert_int_equal(record_newest(blob_bytes(record), &newest, &count), RECORD_OK);
-    bool same = count > 0 && newest.kind == VERSION_VALUE && bytes_equal(newest.value, text(value));
-    blob_release(record);
-    return same;
+    return is_record_of(record_at(ring, machine, key), value);
+}
+
+/* Does it keep a hint with this value for another one? NULL: does it keep none? */
+static inline bool keeps(struct ring *ring, unsigned machine, unsigned owner, const char *key, const char *value)
+{
+    uint8_t at[HINT_KEY_MAX];
+    struct bytes of = hint_key(at, ring->machines[owner].id, text(key));
+    return is_record_of(read_store(ring, ring_loop(ring, machine, 0)->hint_store, of, key), value);
 }
 
 static inline bool holds_tombstone(struct ring *ring, unsigned machine, const char *key)
