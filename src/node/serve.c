@@ -339,7 +339,8 @@ bool serve_flush(struct node *node, struct instant now, struct node_link *link, 
 static void on_flushed(struct node *node, struct serve *serve)
 {
     const struct registers_write *write = &serve->registers;
-    bool stored = (write->op.status == STORE_OK || write->op.status == STORE_UNCHANGED) && !write->failed;
+    bool stored =
+        (write->op.status == STORE_OK || write->op.status == STORE_UNCHANGED) && !write->failed && !write->refused;
     if (serve->link != NULL)
         answer_flush(node, serve->link, serve->id, stored ? MESSAGE_OK : MESSAGE_FAILED);
 }
