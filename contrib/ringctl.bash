@@ -4,7 +4,8 @@ _ringctl() {
     case $previous in
     -t | --token-file) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     -a | --address | key | join) COMPREPLY=() ;;
-    *) mapfile -t COMPREPLY < <(compgen -W "status ring key join config wait
+    repair) mapfile -t COMPREPLY < <(compgen -W "all" -- "$word") ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "status ring key join config wait hints antientropy repair verify
         --address --json --token-file --help --version" -- "$word") ;;
     esac
 }

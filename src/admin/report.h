@@ -21,6 +21,8 @@ struct status_source {
     const struct bucket_table *buckets;
     const char *waits_for;             /* see membership_waits_for */
     const struct engine_usage *engine; /* NULL: nothing is kept on disk */
+    uint64_t hints;                    /* that this node keeps for others */
+    uint32_t doubtful, behind;         /* of its copies, in partitions: replica/standing.h */
     uint64_t wall_ms;                  /* of this machine's clock, by which the members' times are judged */
 };
 

@@ -66,8 +66,9 @@ json_t *report_status(const struct status_source *source)
     json_object_set_new(json, "strategy", json_of_number(view != NULL ? view->settings.strategy : 0));
     json_object_set_new(json, "now_ms", json_of_number(source->wall_ms));
     json_object_set_new(json, "waits_for", json_of_text(source->waits_for));
-    /* Nothing is kept for others in this release, see docs/ringctl.md. */
-    json_object_set_new(json, "hints", json_of_number(0));
+    json_object_set_new(json, "hints", json_of_number(source->hints));
+    json_object_set_new(json, "doubtful", json_of_number(source->doubtful));
+    json_object_set_new(json, "behind", json_of_number(source->behind));
     json_object_set_new(json, "warnings", warnings_of(source));
     return json;
 }

@@ -16,6 +16,10 @@ static const char HELP[] =
     "  config                       settings of the ring and its buckets\n"
     "  config BUCKET OPTION=VALUE.. changes a bucket's settings, or adds a bucket, on all nodes\n"
     "  wait [SECONDS]               until the node serves and all members are up (default: 30 seconds)\n"
+    "  hints                        writes that the node keeps for others that are away\n"
+    "  antientropy                  since when its copies are the same as the others', and how far the horizon is\n"
+    "  repair PARTITION|all         compares the node's copies with the others' now\n"
+    "  verify [SECONDS]             until all copies of all nodes are the same and no hints are left (default: 30)\n"
     "\n"
     "  -a, --address HOST:PORT      admin port of any node (default: " ADMIN_ADDRESS_DEFAULT ")\n"
     "  -j, --json                   print what the node says, for programs\n"
@@ -23,7 +27,8 @@ static const char HELP[] =
     "  -h, --help\n"
     "  -V, --version\n"
     "\n"
-    "Exit status: 0 good, 1 the node refused or is not there yet, 64 wrong usage, 69 no node answers.\n";
+    "Exit status: 0 good, 1 the node refused, is not there yet, or copies differ; 64 wrong usage, 69 no node "
+    "answers.\n";
 
 struct command_spec {
     const char *name;
@@ -31,8 +36,11 @@ struct command_spec {
 };
 
 static const struct command_spec COMMAND_SPECS[COMMANDS] = {
-    [COMMAND_STATUS] = {"status", 0, 0}, [COMMAND_RING] = {"ring", 0, 0},      [COMMAND_KEY] = {"key", 1, 1},
-    [COMMAND_JOIN] = {"join", 1, 1},     [COMMAND_CONFIG] = {"config", 0, -1}, [COMMAND_WAIT] = {"wait", 0, 1},
+    [COMMAND_STATUS] = {"status", 0, 0},  [COMMAND_RING] = {"ring", 0, 0},
+    [COMMAND_KEY] = {"key", 1, 1},        [COMMAND_JOIN] = {"join", 1, 1},
+    [COMMAND_CONFIG] = {"config", 0, -1}, [COMMAND_WAIT] = {"wait", 0, 1},
+    [COMMAND_HINTS] = {"hints", 0, 0},    [COMMAND_ANTIENTROPY] = {"antientropy", 0, 0},
+    [COMMAND_REPAIR] = {"repair", 1, 1},  [COMMAND_VERIFY] = {"verify", 0, 1},
 };
 
 static bool refuse(const char *what, const char *which)
@@ -86,7 +94,7 @@ bool arguments_read(struct arguments *arguments, int argc, char **argv)
         }
     }
     if (optind == argc)
-        return refuse("which command? ", "status, ring, key, join, config or wait");
+        return refuse("which command? ", "status, ring, key, join, config, wait, hints, antientropy, repair or verify");
     arguments->words = argv + optind + 1;
     arguments->word_count = argc - optind - 1;
     return read_command(arguments, argv[optind]);

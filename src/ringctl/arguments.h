@@ -4,7 +4,19 @@
 
 #include <stdbool.h>
 
-enum command { COMMAND_STATUS, COMMAND_RING, COMMAND_KEY, COMMAND_JOIN, COMMAND_CONFIG, COMMAND_WAIT, COMMANDS };
+enum command {
+    COMMAND_STATUS,
+    COMMAND_RING,
+    COMMAND_KEY,
+    COMMAND_JOIN,
+    COMMAND_CONFIG,
+    COMMAND_WAIT,
+    COMMAND_HINTS,
+    COMMAND_ANTIENTROPY,
+    COMMAND_REPAIR,
+    COMMAND_VERIFY,
+    COMMANDS
+};
 
 struct arguments {
     const char *address;    /* of the admin port: HOST:PORT, HOST or :PORT */

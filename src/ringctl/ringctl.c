@@ -2,8 +2,7 @@
 
 #include "base/check.h"
 #include "base/decimal.h"
-#include "ringctl/arguments.h"
-#include "ringctl/http.h"
+#include "ringctl/job.h"
 #include "ringctl/show.h"
 
 #include <errno.h>
@@ -11,14 +10,9 @@
 #include <string.h>
 #include <time.h>
 
-enum { WAIT_PAUSE_MS = 100, WAIT_SECONDS_MAX = 1 << 20 };
+enum { WAIT_PAUSE_MS = 100 };
 
-struct job {
-    struct arguments arguments;
-    char token[HTTP_TOKEN_MAX + 2];
-};
-
-static int complain(int status, const char *text)
+int job_complain(int status, const char *text)
 {
     fputs("ringctl: ", stderr);
     show_line(stderr, text);
@@ -51,11 +45,10 @@ static int complain_of(const struct http_reply *reply)
     if (text[0] == '\0')
         snprintf(text, sizeof(text), "the node refused with HTTP status %d and no reason", reply->status);
     json_decref(json);
-    return complain(RINGCTL_REFUSED, text);
+    return job_complain(RINGCTL_REFUSED, text);
 }
 
-/* *reply is to be freed when the status is RINGCTL_GOOD. */
-static int ask(const struct job *job, const char *path, const char *body, struct http_reply *reply)
+int job_ask(const struct job *job, const char *path, const char *body, struct http_reply *reply)
 {
     char error[HTTP_ERROR_MAX];
     struct http_request request = {.address = job->arguments.address,
@@ -63,7 +56,7 @@ static int ask(const struct job *job, const char *path, const char *body, struct
                                    .path = path,
                                    .body = body};
     if (!http_ask(&request, reply, error))
-        return complain(RINGCTL_UNREACHABLE, error);
+        return job_complain(RINGCTL_UNREACHABLE, error);
     if (reply->status == 200)
         return RINGCTL_GOOD;
     int status = complain_of(reply);
@@ -75,12 +68,12 @@ static int ask(const struct job *job, const char *path, const char *body, struct
 static int relay(const struct job *job, const char *path, const char *body, void (*show)(const json_t *, FILE *))
 {
     struct http_reply reply;
-    int status = ask(job, path, body, &reply);
+    int status = job_ask(job, path, body, &reply);
     if (status != RINGCTL_GOOD)
         return status;
     json_t *json = json_loadb(reply.body, reply.len, 0, NULL);
     if (!json_is_object(json))
-        status = complain(RINGCTL_UNREACHABLE, "the answer is not one of an admin port; name it with -a HOST:PORT");
+        status = job_complain(RINGCTL_UNREACHABLE, "the answer is not one of an admin port; name it with -a HOST:PORT");
     else if (job->arguments.json)
         puts(reply.body);
     else
@@ -101,7 +94,7 @@ static int ask_key(const struct job *job)
     const char *key = job->arguments.words[0];
     size_t len = strlen(key);
     if (len == 0 || len > 250)
-        return complain(RINGCTL_USAGE, "a key has 1 to 250 bytes");
+        return job_complain(RINGCTL_USAGE, "a key has 1 to 250 bytes");
     char path[1024];
     char *at = stpcpy(path, "/key?key=");
     for (; *key != '\0'; key++) {
@@ -117,7 +110,8 @@ static int ask_key(const struct job *job)
 static int post(const struct job *job, const char *path, json_t *body)
 {
     char *text = json_dumps(body, JSON_COMPACT);
-    int status = text == NULL ? complain(RINGCTL_USAGE, "the words must be UTF-8") : relay(job, path, text, show_done);
+    int status =
+        text == NULL ? job_complain(RINGCTL_USAGE, "the words must be UTF-8") : relay(job, path, text, show_done);
     free(text);
     json_decref(body);
     return status;
@@ -130,20 +124,32 @@ static int ask_join(const struct job *job)
     return post(job, "/join", body);
 }
 
+static int ask_repair(const struct job *job)
+{
+    const char *word = job->arguments.words[0];
+    uint64_t partition = 0;
+    bool all = strcmp(word, "all") == 0;
+    if (!all && (!decimal_read(bytes_of_text(word), &partition) || partition > UINT16_MAX))
+        return job_complain(RINGCTL_USAGE, "repair wants a partition's number, or all");
+    json_t *body = json_object();
+    json_object_set_new(body, "partition", all ? json_string(word) : json_integer((json_int_t)partition));
+    return post(job, "/repair", body);
+}
+
 static int ask_config(const struct job *job)
 {
     const struct arguments *arguments = &job->arguments;
     if (arguments->word_count == 0)
         return relay(job, "/config", NULL, show_config);
     if (arguments->word_count == 1)
-        return complain(RINGCTL_USAGE, "config BUCKET wants at least one OPTION=VALUE, such as r=1");
+        return job_complain(RINGCTL_USAGE, "config BUCKET wants at least one OPTION=VALUE, such as r=1");
     json_t *body = json_object();
     json_object_set_new(body, "bucket", json_string(arguments->words[0]));
     for (int i = 1; i < arguments->word_count; i++) {
         char *word = arguments->words[i], *equals = strchr(word, '=');
         if (equals == NULL || equals == word) {
             json_decref(body);
-            return complain(RINGCTL_USAGE, "settings are written OPTION=VALUE, such as r=1");
+            return job_complain(RINGCTL_USAGE, "settings are written OPTION=VALUE, such as r=1");
         }
         *equals = '\0';
         json_object_set_new(body, word, json_string(equals + 1));
@@ -151,11 +157,24 @@ static int ask_config(const struct job *job)
     return post(job, "/config", body);
 }
 
-static uint64_t now_ms(void)
+uint64_t job_now_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void job_pause(unsigned ms)
+{
+    struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+    nanosleep(&pause, NULL);
+}
+
+bool job_seconds(const struct job *job, uint64_t usual, uint64_t *seconds)
+{
+    *seconds = usual;
+    return job->arguments.word_count == 0
+           || (decimal_read(bytes_of_text(job->arguments.words[0]), seconds) && *seconds <= SECONDS_MAX);
 }
 
 #define NOT_ALL_UP "not all members are up; ringctl status tells which"
@@ -200,19 +219,17 @@ static int look(const struct job *job, char *why)
 static int wait_for_node(const struct job *job)
 {
     char why[HTTP_ERROR_MAX];
-    uint64_t seconds = RINGCTL_PATIENCE_S;
-    if (job->arguments.word_count == 1
-        && (!decimal_read(bytes_of_text(job->arguments.words[0]), &seconds) || seconds > WAIT_SECONDS_MAX))
-        return complain(RINGCTL_USAGE, "wait SECONDS: a whole number");
-    uint64_t end = now_ms() + seconds * 1000;
+    uint64_t seconds;
+    if (!job_seconds(job, RINGCTL_PATIENCE_S, &seconds))
+        return job_complain(RINGCTL_USAGE, "wait SECONDS: a whole number");
+    uint64_t end = job_now_ms() + seconds * 1000;
     for (;;) {
         int status = look(job, why);
         if (status == RINGCTL_GOOD)
             return status;
-        if (now_ms() >= end)
-            return complain(status, why);
-        struct timespec pause = {.tv_nsec = WAIT_PAUSE_MS * 1000000};
-        nanosleep(&pause, NULL);
+        if (job_now_ms() >= end)
+            return job_complain(status, why);
+        job_pause(WAIT_PAUSE_MS);
     }
 }
 
@@ -231,6 +248,14 @@ static int run(const struct job *job)
         return ask_config(job);
     case COMMAND_WAIT:
         return wait_for_node(job);
+    case COMMAND_HINTS:
+        return relay(job, "/hints", NULL, show_hints);
+    case COMMAND_ANTIENTROPY:
+        return relay(job, "/antientropy", NULL, show_antientropy);
+    case COMMAND_REPAIR:
+        return ask_repair(job);
+    case COMMAND_VERIFY:
+        return job_verify(job);
     case COMMANDS:
         break;
     }
@@ -248,6 +273,6 @@ int ringctl_main(int argc, char **argv)
         return RINGCTL_USAGE;
     int status = run(&job);
     if (status == RINGCTL_GOOD && (fflush(stdout) != 0 || ferror(stdout)))
-        status = complain(RINGCTL_REFUSED, "cannot write to standard output");
+        status = job_complain(RINGCTL_REFUSED, "cannot write to standard output");
     return status;
 }

@@ -11,6 +11,9 @@ void show_status(const json_t *status, FILE *out);
 void show_ring(const json_t *ring, FILE *out);
 void show_key(const json_t *key, FILE *out);
 void show_config(const json_t *config, FILE *out);
+void show_hints(const json_t *hints, FILE *out);
+void show_antientropy(const json_t *antientropy, FILE *out);
+void show_verify(const json_t *verdict, FILE *out);
 
 /* The text of a field, "" when it is none. */
 const char *show_text(const json_t *object, const char *name);

@@ -1,5 +1,6 @@
 #include "server/admin_answer.h"
 
+#include "admin/repair.h"
 #include "admin/report.h"
 #include "base/check.h"
 #include "server/address.h"
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STATUS_METHOD = 405, STATUS_CONFLICT = 409, STATUS_MEDIA_TYPE = 415, STATUS_GATEWAY_TIME = 504 };
+enum { STATUS_METHOD = 405, STATUS_MEDIA_TYPE = 415, STATUS_GATEWAY_TIME = 504 };
 
 static const char *phrase_of(int status)
 {
@@ -29,7 +30,7 @@ static const char *phrase_of(int status)
         return "Not Found";
     case STATUS_METHOD:
         return "Method Not Allowed";
-    case STATUS_CONFLICT:
+    case ADMIN_CONFLICT:
         return "Conflict";
     case STATUS_MEDIA_TYPE:
         return "Unsupported Media Type";
@@ -68,8 +69,7 @@ void admin_refuse(struct evhttp_request *request, int status, const char *text)
     admin_reply(request, status, report_error(text));
 }
 
-/* Something for an operator to read, after a change. */
-static json_t *report_done(const char *text)
+json_t *admin_report_done(const char *text)
 {
     json_t *report = json_object();
     json_object_set_new(report, "text", json_string(text));
@@ -88,7 +88,7 @@ static void on_close(struct evhttp_connection *connection, void *context)
         ask->request = NULL;
 }
 
-static void answer_ask(struct admin_ask *ask, int status, json_t *report)
+void admin_ask_answer(struct admin_ask *ask, int status, json_t *report)
 {
     struct evhttp_request *request = ask->request;
     evtimer_del(&ask->timeout);
@@ -107,12 +107,11 @@ static void on_timeout(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
-    answer_ask(context, STATUS_GATEWAY_TIME,
-               report_error("no answer in time; it may still take effect: see ringctl status"));
+    admin_ask_answer(context, STATUS_GATEWAY_TIME,
+                     report_error("no answer in time; it may still take effect: see ringctl status"));
 }
 
-/* NULL: the request has been refused. */
-static struct admin_ask *ask_new(struct admin_asks *asks, struct evhttp_request *request)
+struct admin_ask *admin_ask_new(struct admin_asks *asks, struct evhttp_request *request)
 {
     if (asks->count == ADMIN_ASKS_MAX) {
         admin_refuse(request, HTTP_SERVUNAVAIL, "too many requests wait for other nodes; try again later");
@@ -131,8 +130,9 @@ static struct admin_ask *ask_new(struct admin_asks *asks, struct evhttp_request 
     return ask;
 }
 
-static void ask_free(struct admin_ask *ask)
+void admin_ask_free(struct admin_ask *ask)
 {
+    admin_verify_close(&ask->verify);
     evtimer_del(&ask->timeout);
     list_remove(&ask->link);
     ask->asks->count--;
@@ -153,15 +153,14 @@ void admin_asks_stop(struct admin_asks *asks)
 void admin_asks_close(struct admin_asks *asks)
 {
     while (!list_is_empty(&asks->list))
-        ask_free(CONTAINER_OF(asks->list.next, struct admin_ask, link));
+        admin_ask_free(CONTAINER_OF(asks->list.next, struct admin_ask, link));
 }
 
 /* What is asked. */
 
 typedef void answer(struct admin_asks *asks, struct evhttp_request *request);
 
-/* The ring; NULL after a refusal while there is none. */
-static const struct ring_view *need_view(struct admin_asks *asks, struct evhttp_request *request)
+const struct ring_view *admin_need_view(struct admin_asks *asks, struct evhttp_request *request)
 {
     const struct admin_ports *ports = asks->ports;
     const struct ring_view *view = ports->view(ports->host);
@@ -179,12 +178,16 @@ static void answer_status(struct admin_asks *asks, struct evhttp_request *reques
     struct membership_row *rows = calloc(RING_MEMBERS_MAX, sizeof(*rows));
     struct engine_usage usage;
     CHECK_MEMORY(rows);
+    const struct admin_repair *repair = ports->repair(ports->host);
     struct status_source source = {.view = ports->view(ports->host),
                                    .rows = rows,
                                    .row_count = ports->rows(ports->host, rows, RING_MEMBERS_MAX),
                                    .buckets = ports->buckets(ports->host),
                                    .waits_for = ports->waits_for(ports->host),
                                    .engine = ports->engine(ports->host, &usage) ? &usage : NULL,
+                                   .hints = repair->hints.kept,
+                                   .doubtful = repair->horizon.doubtful,
+                                   .behind = repair->horizon.behind,
                                    .wall_ms = clock_now().wall_ms};
     admin_reply(request, HTTP_OK, report_status(&source));
     free(rows);
@@ -192,14 +195,14 @@ static void answer_status(struct admin_asks *asks, struct evhttp_request *reques
 
 static void answer_ring(struct admin_asks *asks, struct evhttp_request *request)
 {
-    const struct ring_view *view = need_view(asks, request);
+    const struct ring_view *view = admin_need_view(asks, request);
     if (view != NULL)
         admin_reply(request, HTTP_OK, report_ring(view));
 }
 
 static void answer_config(struct admin_asks *asks, struct evhttp_request *request)
 {
-    const struct ring_view *view = need_view(asks, request);
+    const struct ring_view *view = admin_need_view(asks, request);
     if (view != NULL)
         admin_reply(request, HTTP_OK, report_config(view, asks->ports->buckets(asks->ports->host)));
 }
@@ -213,11 +216,11 @@ static void on_inspected(struct inspection *inspection)
                                 .buckets = ports->buckets(ports->host),
                                 .present = ports->present(ports->host)};
     if (source.view == NULL || source.view->epoch != inspection->epoch)
-        answer_ask(ask, HTTP_SERVUNAVAIL, report_error("the ring has changed meanwhile; ask again"));
+        admin_ask_answer(ask, HTTP_SERVUNAVAIL, report_error("the ring has changed meanwhile; ask again"));
     else
-        answer_ask(ask, HTTP_OK, report_key(&source));
+        admin_ask_answer(ask, HTTP_OK, report_key(&source));
     ports->inspect_finish(ports->host, inspection);
-    ask_free(ask);
+    admin_ask_free(ask);
 }
 
 /* The value of key= in the query, unescaped. A plus stands for itself: keys have no spaces. */
@@ -248,13 +251,13 @@ static bool read_key(struct evhttp_request *request, struct inspection *inspecti
 static void answer_key(struct admin_asks *asks, struct evhttp_request *request)
 {
     struct inspection key = {0};
-    if (need_view(asks, request) == NULL)
+    if (admin_need_view(asks, request) == NULL)
         return;
     if (!read_key(request, &key)) {
         admin_refuse(request, HTTP_BADREQUEST, "accepted: /key?key=KEY, percent-escaped, of 1 to 250 bytes");
         return;
     }
-    struct admin_ask *ask = ask_new(asks, request);
+    struct admin_ask *ask = admin_ask_new(asks, request);
     if (ask == NULL)
         return;
     ask->inspection = key;
@@ -263,9 +266,7 @@ static void answer_key(struct admin_asks *asks, struct evhttp_request *request)
     asks->ports->inspect(asks->ports->host, &ask->inspection);
 }
 
-/* The object in the body; NULL after a refusal. A web page cannot send this content type to another site's server
- * without asking first, which is refused: so no page makes an operator's browser change a ring. */
-static json_t *read_body(struct evhttp_request *request)
+json_t *admin_read_body(struct evhttp_request *request)
 {
     const char *type = evhttp_find_header(evhttp_request_get_input_headers(request), "Content-Type");
     struct evbuffer *body = evhttp_request_get_input_buffer(request);
@@ -291,8 +292,8 @@ static void change_config(struct admin_asks *asks, struct evhttp_request *reques
     const struct admin_ports *ports = asks->ports;
     char text[CONFIG_ERROR_MAX];
     struct bucket_table fresh;
-    const struct ring_view *view = need_view(asks, request);
-    json_t *change = view != NULL ? read_body(request) : NULL;
+    const struct ring_view *view = admin_need_view(asks, request);
+    json_t *change = view != NULL ? admin_read_body(request) : NULL;
     if (change == NULL)
         return;
     if (!admin_change_buckets(&fresh, ports->buckets(ports->host), view->settings.copies, change, text)) {
@@ -302,9 +303,9 @@ static void change_config(struct admin_asks *asks, struct evhttp_request *reques
         snprintf(text, sizeof(text), "bucket %s: the new settings are in force here and go to all members",
                  json_string_value(json_object_get(change, "bucket")));
         if (refused != NULL)
-            admin_refuse(request, STATUS_CONFLICT, refused);
+            admin_refuse(request, ADMIN_CONFLICT, refused);
         else
-            admin_reply(request, HTTP_OK, report_done(text));
+            admin_reply(request, HTTP_OK, admin_report_done(text));
         bucket_table_close(&fresh);
     }
     json_decref(change);
@@ -313,15 +314,15 @@ static void change_config(struct admin_asks *asks, struct evhttp_request *reques
 static void on_joined(void *owner, bool good, const char *text)
 {
     struct admin_ask *ask = owner;
-    answer_ask(ask, good ? HTTP_OK : STATUS_CONFLICT, good ? report_done(text) : report_error(text));
-    ask_free(ask);
+    admin_ask_answer(ask, good ? HTTP_OK : ADMIN_CONFLICT, good ? admin_report_done(text) : report_error(text));
+    admin_ask_free(ask);
 }
 
 static void answer_join(struct admin_asks *asks, struct evhttp_request *request)
 {
     struct address address;
     char text[RING_ADDRESS_MAX + 1];
-    json_t *body = need_view(asks, request) != NULL ? read_body(request) : NULL;
+    json_t *body = admin_need_view(asks, request) != NULL ? admin_read_body(request) : NULL;
     if (body == NULL)
         return;
     const char *wish = json_string_value(json_object_get(body, "address"));
@@ -332,7 +333,7 @@ static void answer_join(struct admin_asks *asks, struct evhttp_request *request)
         admin_refuse(request, HTTP_BADREQUEST, "accepted: {\"address\": \"HOST:PORT\"}, the peer address of a node");
         return;
     }
-    struct admin_ask *ask = ask_new(asks, request);
+    struct admin_ask *ask = admin_ask_new(asks, request);
     if (ask != NULL)
         asks->ports->join(asks->ports->host, text, on_joined, ask);
 }
@@ -343,8 +344,15 @@ struct page {
 };
 
 static const struct page PAGES[] = {
-    {"/status", answer_status, NULL},          {"/ring", answer_ring, NULL}, {"/key", answer_key, NULL},
-    {"/config", answer_config, change_config}, {"/join", NULL, answer_join},
+    {"/status", answer_status, NULL},
+    {"/ring", answer_ring, NULL},
+    {"/key", answer_key, NULL},
+    {"/config", answer_config, change_config},
+    {"/join", NULL, answer_join},
+    {"/hints", admin_answer_hints, NULL},
+    {"/antientropy", admin_answer_antientropy, NULL},
+    {"/repair", NULL, admin_answer_repair},
+    {"/verify", admin_verify_answer, NULL},
 };
 
 static void refuse_method(struct evhttp_request *request, const struct page *page)
@@ -371,5 +379,6 @@ void admin_answer(struct admin_asks *asks, struct evhttp_request *request)
             refuse_method(request, &PAGES[i]);
         return;
     }
-    admin_refuse(request, HTTP_NOTFOUND, "accepted: /status, /ring, /key, /config, /join");
+    admin_refuse(request, HTTP_NOTFOUND,
+                 "accepted: /status, /ring, /key, /config, /join, /hints, /antientropy, /repair, /verify");
 }

@@ -1,7 +1,8 @@
 /* The admin port: HTTP on the main thread's loop, for ringctl and whoever else asks (docs/ringctl.md).
  *
  *   admin_http.c    connections, limits, who may ask
- *   admin_answer.c  what is asked: /status, /ring, /key, /config, /join
+ *   admin_answer.c  what is asked: /status, /ring, /key, /config, /join, /hints, /antientropy, /repair
+ *   admin_verify.h  /verify
  *   admin_change.h  new settings out of JSON
  *   admin_listen.h  where it listens
  *
@@ -9,6 +10,7 @@
 #ifndef SERVER_ADMIN_HTTP_H
 #define SERVER_ADMIN_HTTP_H
 
+#include "admin/repair.h"
 #include "membership/membership.h"
 #include "node/node.h"
 #include "replica/replica.h"
@@ -46,6 +48,12 @@ struct admin_ports {
     /* As node_inspect, whose `done` is to be called on the main thread, and node_inspect_finish. */
     void (*inspect)(void *host, struct inspection *inspection);
     void (*inspect_finish)(void *host, struct inspection *inspection);
+    /* As node_survey. */
+    void (*survey)(void *host, struct survey *survey);
+    /* What is known of hints and comparisons now; valid until the call returns to the loop. */
+    const struct admin_repair *(*repair)(void *host);
+    /* Compares a partition, or all (-1), with the other owners at once. NULL, or a static text that says why not. */
+    const char *(*start_repair)(void *host, int partition);
     /* As membership_join. */
     void (*join)(void *host, const char *address, membership_done *done, void *owner);
     /* As membership_set_buckets. NULL, or a static text that says why not. */

@@ -46,6 +46,41 @@ static void inspect_finish(void *host, struct inspection *inspection)
     node_inspect_finish(inspection);
 }
 
+static void survey(void *host, struct survey *survey)
+{
+    node_survey(&((struct shell *)host)->cluster.node, clock_now(), survey);
+}
+
+static const struct admin_repair *repair(void *host)
+{
+    struct shell *shell = host;
+    repair_copy_refresh(&shell->repair);
+    return &shell->repair.repair; /* nobody but this thread changes it */
+}
+
+static bool owns(const struct ring_view *view, uint32_t self, int partition)
+{
+    const uint16_t *owners = ring_preference_list(view, (uint16_t)partition);
+    for (uint32_t i = 0; i < view->owner_count; i++) {
+        if (view->members[owners[i]].id == self)
+            return true;
+    }
+    return false;
+}
+
+static const char *start_repair(void *host, int partition)
+{
+    struct cluster *cluster = &((struct shell *)host)->cluster;
+    struct antientropy *antientropy = node_antientropy(&cluster->node);
+    const struct ring_view *view = membership_view(cluster->membership);
+    if (antientropy == NULL || view->member_count < 2)
+        return "this node has nobody to compare its copies with";
+    if (partition >= 0 && !owns(view, ring_node_id(cluster->dir->node), partition))
+        return "this node has no copy of that partition; ringctl ring tells who has";
+    antientropy_repair(antientropy, clock_now(), partition);
+    return NULL;
+}
+
 static void join(void *host, const char *address, membership_done *done, void *owner)
 {
     membership_join(((struct shell *)host)->cluster.membership, clock_now(), address, done, owner);
@@ -77,6 +112,9 @@ bool admin_ports_open(struct shell *shell)
                                                    .present = present,
                                                    .inspect = inspect,
                                                    .inspect_finish = inspect_finish,
+                                                   .survey = survey,
+                                                   .repair = repair,
+                                                   .start_repair = start_repair,
                                                    .join = join,
                                                    .set_buckets = set_buckets,
                                                    .host = shell},

@@ -72,6 +72,24 @@ static bool is_group(struct bytes group, const char *name)
     return bytes_equal(group, bytes_of_text(name));
 }
 
+/* What the main thread knows. */
+static bool emit_repair(struct shell *shell, const struct admin_source *source, struct bytes group, admin_emit *emit,
+                        void *context)
+{
+    bool known = true;
+    const struct admin_repair *repair = repair_copy_borrow(&shell->repair);
+    if (is_group(group, "hints"))
+        admin_stats_hints(repair, source->view, emit, context);
+    else if (is_group(group, "antientropy"))
+        admin_stats_antientropy(repair, source->view, emit, context);
+    else if (is_group(group, "horizon"))
+        admin_stats_horizon(repair, emit, context);
+    else
+        known = false;
+    repair_copy_return(&shell->repair);
+    return known;
+}
+
 static bool emit_group(struct shell *shell, const struct admin_source *source, struct bytes group, admin_emit *emit,
                        void *context)
 {
@@ -97,7 +115,7 @@ static bool emit_group(struct shell *shell, const struct admin_source *source, s
         admin_stats_ring(source, emit, context);
     else if (is_group(group, "buckets"))
         admin_stats_buckets(source, emit, context);
-    else
+    else if (!emit_repair(shell, source, group, emit, context))
         return false;
     return true;
 }

@@ -255,6 +255,7 @@ static bool open_cluster(struct shell *shell)
     if (!cluster_open(&shell->cluster, &parts))
         return false;
     shell->nodes[shell->loop_count + 1] = &shell->cluster.node;
+    repair_copy_open(&shell->repair, shell->base, &shell->cluster.node);
     return true;
 }
 
@@ -515,6 +516,7 @@ void shell_close(struct shell *shell)
         shell->shared != NULL ? atomic_load(&node_clock(shell->shared)->last) : shell->data.recovery.newest;
     for (unsigned i = 0; i < shell->loops_ready; i++)
         loop_close(&shell->loops[i]);
+    repair_copy_close(&shell->repair);
     cluster_close(&shell->cluster);
     admin_http_free(shell->admin);
     prefix_stats_free(shell->prefixes);

@@ -14,6 +14,7 @@
 #include "server/keeper.h"
 #include "server/logger.h"
 #include "server/loop.h"
+#include "server/repair_copy.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -50,6 +51,7 @@ struct shell {
     struct event_base *base; /* of the main thread: listeners, signals, membership */
     struct acceptor acceptor;
     struct admin_http *admin; /* NULL: none */
+    struct repair_copy repair;
     struct event signal_event;
     int signal_fd;
     uint64_t connections_max, started_ms; /* monotonic */

@@ -5,10 +5,14 @@
  *   key "later", "never"                     the answer comes a moment later, or not before the end
  *   join port 1, 2, 3                        taken in, refused, no answer before the end
  *   bucket "stale"                           cannot be changed
- *   the environment's FAKE_FOUNDING          it waits for its ring */
+ *   verify                                   the first time one partition differs, then all are the same
+ *   repair of partition 3                    refused
+ *   the environment's FAKE_FOUNDING          it waits for its ring
+ *   the environment's FAKE_SILENT            member c does not answer a survey */
 #include "admin/fake_ring.h"
 #include "base/check.h"
 #include "server/admin_http.h"
+#include "server/admin_verify.h"
 
 #include <event2/event_struct.h>
 #include <stdio.h>
@@ -23,7 +27,9 @@ struct fake {
     struct bucket_table buckets;
     struct inspection *waiting; /* for the timer, or for the end */
     struct event later, input;
-    bool founding;
+    bool founding, silent;
+    struct admin_repair repair;
+    unsigned surveys;
 };
 
 static const struct ring_view *view(void *host)
@@ -121,6 +127,72 @@ static void inspect_finish(void *host, struct inspection *inspection)
         blob_release(inspection->replicas[i].record);
 }
 
+/* Partition 2 is owned by a and c; c has 7 hints. */
+static void survey(void *host, struct survey *survey)
+{
+    struct fake *fake = host;
+    bool differs = ++fake->surveys <= VERIFY_LOOKS_MAX;
+    survey->epoch = 7;
+    survey->member_count = FAKE_MEMBERS;
+    survey->owner_count = 2;
+    survey->members = calloc(FAKE_MEMBERS, sizeof(*survey->members));
+    survey->roots = calloc((size_t)2 * FAKE_PARTITIONS, sizeof(*survey->roots));
+    survey->known = calloc((size_t)2 * FAKE_PARTITIONS, sizeof(*survey->known));
+    CHECK(survey->members != NULL && survey->roots != NULL && survey->known != NULL);
+    for (unsigned i = 0; i < FAKE_MEMBERS; i++)
+        survey->members[i] = (struct survey_member){.node = FAKE_MEMBER_LIST[i].id};
+    survey->members[2].hints = differs ? 7 : 0;
+    survey->members[1].doubtful = 3;
+    if (fake->silent)
+        survey->members[2].outcome = SURVEY_UNREACHABLE;
+    for (unsigned i = 0; i < 2 * FAKE_PARTITIONS; i++) {
+        survey->known[i] = !fake->silent || i != 5;
+        survey->roots[i] = differs && i == 5 ? 0xbad : 0x900d;
+    }
+    survey->done(survey);
+}
+
+static const struct admin_repair *repair(void *host)
+{
+    return &((struct fake *)host)->repair;
+}
+
+static const char *start_repair(void *host, int partition)
+{
+    (void)host;
+    return partition == 3 ? "this node has no copy of that partition" : NULL;
+}
+
+static void fill_repair(struct admin_repair *repair)
+{
+    static struct hints_row hints[] = {{.owner = 20, .count = 12, .since_ms = FAKE_NOW_MS - 90000},
+                                       {.owner = 99, .count = 1, .since_ms = FAKE_NOW_MS - 8000000}};
+    static struct antientropy_peer_row peers[] = {{.node = 20,
+                                                   .partitions = 3,
+                                                   .identical = 3,
+                                                   .identical_since_ms = FAKE_NOW_MS - 600000,
+                                                   .compared_ms = FAKE_NOW_MS - 30000,
+                                                   .keys_exchanged = 17,
+                                                   .bytes_sent = 4242,
+                                                   .exchanges = 9,
+                                                   .messages = 31},
+                                                  {.node = 30, .partitions = 1, .is_under_way = true, .left = 1}};
+    *repair = (struct admin_repair){.now_ms = FAKE_NOW_MS,
+                                    .has_hints = true,
+                                    .owners = hints,
+                                    .owner_count = 2,
+                                    .compares = true,
+                                    .peers = peers,
+                                    .peer_count = 2,
+                                    .hints = {.stored = 20, .delivered = 7, .refused = 2, .kept = 13, .bytes = 900},
+                                    .horizon = {.lowest = hybrid_of_ms(FAKE_NOW_MS - 5000),
+                                                .highest = hybrid_of_ms(FAKE_NOW_MS - 2000),
+                                                .doubtful = 1,
+                                                .behind = 2,
+                                                .held_back_by = "hints of node b"},
+                                    .checker = {.passes = 2, .partitions = 9, .last_mismatch = -1}};
+}
+
 static void join(void *host, const char *address, membership_done *done, void *owner)
 {
     (void)host;
@@ -154,11 +226,15 @@ static void on_input(evutil_socket_t fd, short what, void *context)
 int main(int argc, char **argv)
 {
     struct logger log;
-    struct fake fake = {.base = event_base_new(), .view = fake_view(), .founding = getenv("FAKE_FOUNDING") != NULL};
+    struct fake fake = {.base = event_base_new(),
+                        .view = fake_view(),
+                        .founding = getenv("FAKE_FOUNDING") != NULL,
+                        .silent = getenv("FAKE_SILENT") != NULL};
     struct admin_http *http = NULL;
     CHECK(argc >= 2 && fake.base != NULL);
     logger_init(&log, STDERR_FILENO, 1);
     bucket_table_init(&fake.buckets);
+    fill_repair(&fake.repair);
     evtimer_assign(&fake.later, fake.base, on_later, &fake);
     event_assign(&fake.input, fake.base, STDIN_FILENO, EV_READ | EV_PERSIST, on_input, &fake);
     event_add(&fake.input, NULL);
@@ -173,6 +249,9 @@ int main(int argc, char **argv)
                                                    .present = present,
                                                    .inspect = inspect,
                                                    .inspect_finish = inspect_finish,
+                                                   .survey = survey,
+                                                   .repair = repair,
+                                                   .start_repair = start_repair,
                                                    .join = join,
                                                    .set_buckets = set_buckets,
                                                    .host = &fake},

@@ -70,13 +70,52 @@ class Text(fake.TestCase):
     def test_join_says_what_happened(self):
         self.assertEqual(self.show("join", "10.0.0.4:1"), "10.0.0.4:1 is a member from epoch 8 on\n")
 
+    def test_hints_are_counted_by_owner(self):
+        out = self.show("hints")
+        self.assertIn("13 hints (900 bytes) kept here; since the start 20 stored, 7 delivered, 2 refused\n", out)
+        self.assertRegex(out, r"\nb +12 +90 s\n")
+        self.assertRegex(out, r"\n00000063 +1 +2 h\n")  # has left the ring
+
+    def test_antientropy_shows_each_pair_and_the_horizon(self):
+        out = self.show("antientropy")
+        self.assertRegex(out, r"\nb +3 +3 +10 min +30 s +same +9 +31 +17 +4242\n")
+        self.assertRegex(out, r"\nc +1 +0 +- +never +1 left +0 +0 +0 +0\n")
+        self.assertIn("horizon: 2.0 to 5.0 s ago; held back by hints of node b\n", out)
+        self.assertIn("copies: 1 doubtful, 2 behind\n", out)
+        self.assertIn("checker: 2 passes, 9 partitions rebuilt, 0 trees were wrong\n", out)
+
+    def test_repair_of_a_partition_or_of_all(self):
+        self.assertEqual(self.show("repair", "2"), "partition 2 is compared with its other owners now\n")
+        self.assertIn("all partitions", self.show("repair", "all"))
+
+    def test_verify_asks_again_until_all_copies_are_the_same(self):
+        status, out, progress = ringctl("verify", port=self.port)
+        self.assertEqual(status, 0)
+        self.assertEqual(progress, "1 of 4 partitions differ, 7 hints\n")
+        self.assertTrue(out.startswith("identical: all copies of 4 partitions at 3 nodes; 0 hints\n"), out)
+        self.assertRegex(out, r"\nb +answered +0 +3 +0\n")
+        self.assertTrue(json.loads(self.show("--json", "verify"))["identical"])
+
+    def test_verify_names_what_differs_when_the_time_is_over(self):
+        status, out, _ = ringctl("verify", "0", port=self.port)
+        self.assertEqual(status, 1)
+        self.assertIn("not identical: 1 of 4 partitions; 7 hints\n", out)
+        self.assertRegex(out, r"\n +2 +a +000000000000900d\n +c +0000000000000bad\n")
+
+    def test_verify_names_who_does_not_answer(self):
+        port = self.node(environment={"FAKE_SILENT": "1"}).port
+        status, out, _ = ringctl("verify", "0", port=port)
+        self.assertEqual(status, 1)
+        self.assertRegex(out, r"\nc +unreachable ")
+        self.assertRegex(out, r"\n +c +not heard\n")
+
     def test_wait_is_over_when_all_are_up(self):
         began = time.monotonic()
         self.assertEqual(self.show("wait"), "")
         self.assertLess(time.monotonic() - began, harness.PATIENCE / 2)
 
     def test_json_is_what_the_node_says(self):
-        for command in (["ring"], ["key", "agree"], ["config"]):
+        for command in (["ring"], ["key", "agree"], ["config"], ["hints"], ["antientropy"]):
             path = {"key": "/key?key=agree"}.get(command[0], "/" + command[0])
             said = fake.request(self.port, "GET", path).body.decode()
             self.assertEqual(self.show("--json", *command), said + "\n")
@@ -112,6 +151,8 @@ class Refusals(RefusalCase):
         self.refuse(1, "from 1 to 7", "config", "default", "r=9", port=port)
         self.refuse(1, "no setting", "config", "default", "colour=red", port=port)
         self.refuse(1, "ask again", "key", "moved", port=port)
+        self.refuse(1, "no copy of that partition", "repair", "3", port=port)
+        self.refuse(1, "accepted: {\"partition\"", "repair", "4", port=port)
 
     def test_a_node_that_waits_is_1(self):
         port = self.node(environment={"FAKE_FOUNDING": "1"}).port
@@ -138,7 +179,8 @@ class Refusals(RefusalCase):
 
     def test_wrong_usage_is_64(self):
         for words in ([], ["nonsense"], ["key"], ["key", "a", "b"], ["join"], ["status", "now"], ["config", "default"],
-                      ["config", "default", "r"], ["config", "default", "=1"], ["wait", "soon"], ["key", ""],
+                      ["config", "default", "r"], ["config", "default", "=1"], ["wait", "soon"], ["key", ""], ["repair"],
+                      ["repair", "some"], ["repair", "65536"], ["verify", "soon"], ["hints", "b"], ["antientropy", "b"],
                       ["key", "k" * 251]):
             self.refuse(64, "", *words, port=1)
         self.assertEqual(ringctl("--nonsense")[0], 64)
@@ -201,7 +243,7 @@ class StrangeReplies(RefusalCase):
             self.refuse(1, "HTTP status", "status", port=self.speak(reply))
 
     def test_empty_answers_are_shown_as_nothing(self):
-        for command in (["status"], ["ring"], ["key", "k"], ["config"]):
+        for command in (["status"], ["ring"], ["key", "k"], ["config"], ["hints"], ["antientropy"]):
             for body in (b"{}", b'{"members":7,"owners":[[]],"replicas":[{}],"buckets":[[]],"warnings":[1],"epoch":1}'):
                 status, _, errors = ringctl(*command, port=self.speak(b"HTTP/1.1 200 OK\r\n\r\n" + body))
                 self.assertEqual((status, errors), (0, ""), command)

@@ -34,7 +34,7 @@ ALLOWED_PATTERNS = [
     r"EVP_(Encode|Decode)\w*", r"CRYPTO_memcmp",  # libcrypto: base64, comparison in constant time
     r"HMAC", r"EVP_sha256",                  # libcrypto: proofs of the handshake, functions of secret and bytes alone
     # jansson: values in memory. Its hash seed is of chance, but objects keep the order of their making.
-    r"json_(array|delete|dumps|false|integer|loadb|object|real|string|true)\w*",
+    r"json_(array|delete|dumps|false|integer|loadb|null|object|real|string|true)\w*",
     r"__(mem|str|snprintf|vsnprintf)\w*_chk",  # fortified forms of the above
     r"__(u?(div|mod|mul)[a-z]*[0-9]|popcount[a-z]*2|clz[a-z]*2)",  # arithmetic of the compiler's own library
     r"__atomic_\w+",
