@@ -104,6 +104,7 @@ static void release(struct node *node, struct serve *serve)
 static void read_own(struct node *node, struct instant now, struct serve *serve, const struct message_read *read)
 {
     serve->horizon = standing_horizon(node->shared->standing, read->partition);
+    serve->is_doubtful = standing_is_doubtful(node->shared->standing, read->partition);
     serve->read = (struct store_op){.kind = STORE_READ,
                                     .owner = NODE_OP_READ,
                                     .peek = read->peek,
@@ -171,7 +172,7 @@ static void on_read(struct node *node, struct serve *serve)
                                            .status = answer_to_read(serve),
                                            .idle_s = op->idle_s,
                                            .fetched_before = op->fetched_before,
-                                           .is_doubtful = standing_is_doubtful(node->shared->standing, op->partition),
+                                           .is_doubtful = serve->is_doubtful,
                                            .horizon = serve->horizon};
         if (reply.status == MESSAGE_OK)
             reply.record = blob_bytes(op->record);

@@ -34,6 +34,7 @@ struct serve {
     uint64_t fingerprint;   /* READ */
     bool has_fingerprint;
     hybrid_time horizon; /* READ: of this node's copy, from before the record was read */
+    bool is_doubtful;    /* READ: of the own copy, before it was read */
     size_t bytes;        /* counted in link->serve_bytes */
     uint8_t key[REQUEST_KEY_MAX];
     union {
