@@ -93,6 +93,7 @@ struct returning {
     uint64_t kept_ns;  /* when the host has certainly kept that the copies are doubtful; 0: nothing to keep */
     bool is_heard;     /* somebody has answered */
     bool is_confirmed, is_alone, is_refused;
+    bool has_drawn; /* a new name for its data directory, because it is an old copy */
     uint64_t other; /* the process that is alive instead of this one, as far as known */
     char other_peer[RING_ADDRESS_MAX + 1];
 };

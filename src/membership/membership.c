@@ -89,6 +89,10 @@ struct membership *membership_new(const struct membership_settings *settings, co
     } else if (membership->state.table == NULL) {
         shared_set(&membership->state.shared, 0, 0, &settings->buckets); /* no ring's yet: the newest wish counts */
     }
+    if (settings->is_copied && membership->state.table != NULL) {
+        returning_draw_directory(membership);
+        membership->returning.has_drawn = membership->state.is_doubtful = true;
+    }
     membership->previous = membership->state.ran;
     membership->state.ran = membership->incarnation;
     membership->state.run++;

@@ -56,6 +56,7 @@ struct membership_settings {
     uint64_t incarnation;
     const char *version;     /* of the program */
     uint64_t seed;           /* for drawing peers, ballots, the cluster's id */
+    bool is_copied;          /* the data directory is a copy of the one that the node last ran with */
     uint32_t clock_bound_ms; /* by how much a clock may differ from most members', 0: MEMBERSHIP_CLOCK_BOUND_MS */
 };
 

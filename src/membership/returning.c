@@ -29,7 +29,7 @@ static void confirm(struct membership *membership, struct instant now)
 void returning_begin(struct membership *membership, struct instant now, bool is_known)
 {
     struct returning *returning = &membership->returning;
-    *returning = (struct returning){.began_ns = now.mono_ns, .ask_ns = now.mono_ns};
+    *returning = (struct returning){.began_ns = now.mono_ns, .ask_ns = now.mono_ns, .has_drawn = returning->has_drawn};
     if (is_known || view_of(membership)->member_count == 1) {
         confirm(membership, now);
         return;
@@ -106,30 +106,49 @@ static void evaluate(struct membership *membership, struct instant now)
         confirm(membership, now);
 }
 
-/* The directory lacks what was acknowledged. That must be on record before anybody believes that it is known here. */
+static const char *doubt_text(uint8_t verdict)
+{
+    switch (verdict) {
+    case RETURN_OLD_COPY:
+        return "the data directory of this node is an old copy: what was stored since it was made is missing, and is "
+               "fetched again from the other members";
+    case RETURN_REPLACED:
+        return "the data directory of this node is not the one that the ring knows: what was stored in that is fetched "
+               "again from the other members";
+    default:
+        return "less is stored in the data directory of this node than it had told the others of: what is missing is "
+               "fetched again from them";
+    }
+}
+
+void returning_draw_directory(struct membership *membership)
+{
+    do
+        membership->state.directory = prng_next(&membership->prng);
+    while (membership->state.directory == 0);
+}
+
+/* The directory lacks what was acknowledged. That must be on record before anybody believes that it is known here. An
+ * old copy has lost its votes as well, once: a second member that says so does not know yet that the first one's word
+ * was heeded. */
 static void doubt(struct membership *membership, struct instant now, uint8_t verdict)
 {
     struct state *state = &membership->state;
-    if (state->is_doubtful)
+    bool is_old = verdict == RETURN_OLD_COPY && !membership->returning.has_drawn;
+    if (state->is_doubtful && !is_old)
         return;
     uint64_t directory = state->directory;
+    bool was_doubtful = state->is_doubtful;
     state->is_doubtful = true;
-    if (verdict == RETURN_OLD_COPY)
-        do
-            state->directory = prng_next(&membership->prng);
-        while (state->directory == 0);
+    if (is_old)
+        returning_draw_directory(membership);
     if (!say_keep(membership)) {
-        state->is_doubtful = false;
+        state->is_doubtful = was_doubtful;
         state->directory = directory;
         return;
     }
-    say_report(
-        membership, MEMBERSHIP_WARNING,
-        verdict == RETURN_OLD_COPY
-            ? "the data directory of this node is an old copy: what was stored since it was made is missing, and "
-              "is fetched again from the other members"
-            : "the data directory of this node is not the one that the ring knows: what was stored in that is "
-              "fetched again from the other members");
+    membership->returning.has_drawn = membership->returning.has_drawn || is_old;
+    say_report(membership, MEMBERSHIP_WARNING, "%s", doubt_text(verdict));
     tell_host(membership, true);
     membership->returning.kept_ns = now.mono_ns + (uint64_t)RETURNING_KEPT_MS * MS;
     gossip_refresh(membership, now);
@@ -154,9 +173,9 @@ bool returning_on_reply(struct membership *membership, struct instant now, const
         returning->other = m.other;
         memcpy(returning->other_peer, m.other_peer, sizeof returning->other_peer);
     }
-    if (m.verdict == RETURN_OLD_COPY || m.verdict == RETURN_REPLACED)
+    if (return_says_doubt(m.verdict))
         doubt(membership, now, m.verdict);
-    if (m.verdict == RETURN_WHO || m.verdict == RETURN_OLD_COPY || m.verdict == RETURN_REPLACED)
+    if (m.verdict == RETURN_WHO || return_says_doubt(m.verdict))
         tell(membership, now, m.sender.peer);
     evaluate(membership, now);
     return true;

@@ -30,6 +30,9 @@ bool returning_on_reply(struct membership *membership, struct instant now, const
 void returning_tick(struct membership *membership, struct instant now);
 uint64_t returning_wake_at(const struct membership *membership);
 
+/* What this directory had voted is forgotten: it gets a new name. */
+void returning_draw_directory(struct membership *membership);
+
 /* May this node vote and propose? It is a member with the directory of the table, and the others know its process. */
 bool returning_has_vote(const struct membership *membership);
 

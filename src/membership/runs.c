@@ -168,19 +168,21 @@ static enum return_verdict compare(const struct known *known, const struct gossi
     if (known->directory != entry->directory)
         return RETURN_REPLACED;
     bool is_next = entry->run == known->run + 1;
-    bool is_old =
-        entry->run <= known->run || (is_next && entry->previous != known->incarnation) || entry->found < known->stored;
-    return is_old && known->run != 0 ? RETURN_OLD_COPY : RETURN_CONFIRMED;
+    if (known->run != 0 && (entry->run <= known->run || (is_next && entry->previous != known->incarnation)))
+        return RETURN_OLD_COPY;
+    return entry->found < known->stored ? RETURN_LACKS : RETURN_CONFIRMED;
 }
 
 /* This process is the member from now on. false: that could not be kept, so nothing may be said that depends on it. */
 static bool take(struct membership *membership, struct known *known, const struct gossip_entry *entry)
 {
     enum return_verdict verdict = compare(known, entry);
-    if (verdict == RETURN_OLD_COPY || verdict == RETURN_REPLACED) {
-        known->lacks = (uint8_t)verdict;
+    if (return_says_doubt(verdict)) {
+        known->lacks = known->lacks > (uint8_t)verdict ? known->lacks : (uint8_t)verdict;
         say_report(membership, MEMBERSHIP_NOTICE, "node %s has come back with %s", entry->name,
-                   verdict == RETURN_OLD_COPY ? "an old copy of its data directory" : "another data directory");
+                   verdict == RETURN_OLD_COPY   ? "an old copy of its data directory"
+                   : verdict == RETURN_REPLACED ? "another data directory"
+                                                : "less in its data directory than it had stored");
     }
     known->incarnation = entry->incarnation;
     known->run = entry->run;

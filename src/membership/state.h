@@ -21,8 +21,8 @@ struct known {
     uint64_t incarnation; /* 0: nothing is known */
     uint64_t run, stored; /* of its data directory, as far as heard */
     uint64_t directory;
-    uint8_t lacks; /* what has been found of its directory and it has not said yet that it knows: RETURN_OLD_COPY,
-                    * RETURN_REPLACED or 0 */
+    uint8_t lacks; /* what has been found of its directory and it has not said yet that it knows: a doubtful verdict
+                    * of message/returning.h, or 0 */
     /* Not saved. */
     uint64_t sign_ns; /* when it was heard last, directly; 0: not since this process began */
     /* Another process says that it is that member. */

@@ -17,7 +17,8 @@ enum return_verdict {
     RETURN_OTHER,     /* the process that I know, `other`, is alive: you are not this member */
     RETURN_FIRST,     /* nothing was known of you before */
     RETURN_CONFIRMED, /* you are, and your data directory is the one that you ran with last */
-    RETURN_OLD_COPY,  /* you are, and your data directory is an old copy */
+    RETURN_LACKS,     /* you are, and less is stored in your data directory than you had told of */
+    RETURN_OLD_COPY,  /* you are, and your data directory is an old copy: what it had voted is lost, too */
     RETURN_REPLACED,  /* you are, and your data directory is another one than before */
     RETURN_VERDICTS
 };
@@ -26,6 +27,12 @@ enum return_verdict {
 static inline bool return_is_taken(uint8_t verdict)
 {
     return verdict >= RETURN_FIRST;
+}
+
+/* May acknowledged writes be missing in its directory? */
+static inline bool return_says_doubt(uint8_t verdict)
+{
+    return verdict >= RETURN_LACKS;
 }
 
 struct message_return {

@@ -13,6 +13,7 @@
 #include "server/address_book.h"
 #include "server/config.h"
 #include "server/data_dir.h"
+#include "server/keeper.h"
 #include "server/listen.h"
 #include "server/loop.h"
 #include "server/mesh.h"
@@ -48,11 +49,13 @@ struct cluster {
     struct listeners listeners; /* for other nodes, until the acceptor has them */
     int peer_port;              /* 0: none */
     struct address_book *book;
+    struct admissions *admissions;
     struct mesh_settings mesh_settings; /* for all loops */
 
     /* From cluster_open on. */
     struct node_shared *shared;
     struct store *store;
+    struct keeper *keeper;
     struct loop *loops;
     unsigned loop_count;
     struct node node; /* the main thread's; its store loop is loop_count + 1 */
@@ -66,6 +69,7 @@ struct cluster {
     int wake_fd;                              /* eventfd */
     _Atomic bool woken;
     _Atomic uint64_t heard_epoch;            /* of a newer table, by any loop */
+    bool is_new;                             /* another process has been admitted: the mesh is to look */
     bool waits;                              /* the operator has been told that the node waits for its ring */
     bool serves;                             /* clients: cluster_serve has been called */
     char waits_for[CLUSTER_WAITS_FOR_BYTES]; /* what cluster_waits_for returned last */
@@ -80,9 +84,11 @@ bool cluster_prepare(struct cluster *cluster, const struct config *config, const
 struct cluster_parts {
     struct node_shared *shared;
     struct store *store;
+    struct keeper *keeper;
     struct store_loop *hint_store; /* the main thread's side of the hints; NULL: there are none */
     struct loop *loops;            /* initialised, not yet running */
     unsigned loop_count;
+    bool is_copied; /* the data directory is a copy of the one that the last process ran on */
 };
 /* Reads what is known of the ring. Membership begins with the first cluster_turn. false as above. */
 bool cluster_open(struct cluster *cluster, const struct cluster_parts *parts);
@@ -92,6 +98,12 @@ void cluster_start(struct cluster *cluster);
 /* After each round of the main thread's event loop: what is due, what has ended, what is to be written. To be called
  * also by who has given the main thread's node something to do. */
 void cluster_turn(struct cluster *cluster);
+
+/* Is another process this node, so that this one must not serve clients (any more)? */
+static inline bool cluster_is_refused(const struct cluster *cluster)
+{
+    return cluster->membership != NULL && membership_is_refused(cluster->membership);
+}
 
 /* Is this node a member of its ring, so that it may serve clients? */
 static inline bool cluster_is_member(const struct cluster *cluster)

@@ -68,6 +68,37 @@ static void learn(void *host, hybrid_time clock, const struct flush_registers *f
     node_learn(&cluster->node, clock_now(), clock, flush);
 }
 
+static uint64_t stored(void *host)
+{
+    return store_sequence(((struct cluster *)host)->store);
+}
+
+static void stand(void *host, bool confirmed, bool doubtful)
+{
+    struct cluster *cluster = host;
+    struct standing *standing = node_standing(cluster->shared);
+    if (doubtful) {
+        standing_mark_all(standing, STANDING_DOUBTFUL);
+        keeper_wake_storage(cluster->keeper); /* which keeps it */
+    }
+    standing_set_confirmed(standing, confirmed);
+}
+
+static void admit(void *host, const char *name, uint64_t incarnation)
+{
+    struct cluster *cluster = host;
+    if (!admissions_set(cluster->admissions, name, incarnation))
+        return;
+    for (unsigned i = 0; i < cluster->loop_count; i++)
+        loop_follow_ring(&cluster->loops[i]);
+    cluster->is_new = true; /* a link must not be closed while one of its messages is at work */
+}
+
+static void quarantine(void *host, const uint32_t *ids, unsigned count)
+{
+    node_set_quarantined(((struct cluster *)host)->shared, ids, count);
+}
+
 static void report(void *host, enum membership_severity severity, const char *text)
 {
     static const enum logger_level LEVELS[] = {[MEMBERSHIP_INFO] = LEVEL_INFO,
@@ -85,4 +116,8 @@ const struct membership_ports CLUSTER_PORTS = {.send = send_message,
                                                .is_empty = is_empty,
                                                .describe_self = describe_self,
                                                .learn = learn,
-                                               .report = report};
+                                               .report = report,
+                                               .stored = stored,
+                                               .stand = stand,
+                                               .admit = admit,
+                                               .quarantine = quarantine};

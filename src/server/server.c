@@ -90,8 +90,7 @@ static int serve(struct config *config, int argc, char **argv, struct logger *lo
     }
     if (good) {
         daemon_report(daemon, 0, config->verbosity > 0);
-        shell_run(shell);
-        status = EXIT_SUCCESS;
+        status = shell_run(shell) ? EXIT_SUCCESS : EX_UNAVAILABLE;
     }
     if (shell != NULL && shell->log != NULL)
         shell_close(shell);

@@ -6,7 +6,6 @@
 #include "server/clock.h"
 #include "server/cluster_links.h"
 #include "server/host.h"
-#include "server/last_run.h"
 #include "server/locks.h"
 #include "server/process.h"
 #include "server/version.h"
@@ -245,23 +244,10 @@ static bool open_loops(struct shell *shell)
     return true;
 }
 
-static bool open_cluster(struct shell *shell)
-{
-    struct cluster_parts parts = {.shared = shell->shared,
-                                  .store = shell->store,
-                                  .hint_store = hints_of(shell, shell->loop_count + 1),
-                                  .loops = shell->loops,
-                                  .loop_count = shell->loop_count};
-    if (!cluster_open(&shell->cluster, &parts))
-        return false;
-    shell->nodes[shell->loop_count + 1] = &shell->cluster.node;
-    repair_copy_open(&shell->repair, shell->base, &shell->cluster.node);
-    return true;
-}
-
 /* Why acknowledged writes may be missing here; NULL: nothing says so. */
-static const char *reason_for_doubt(const struct shell *shell, const struct last_run *last)
+static const char *reason_for_doubt(const struct shell *shell)
 {
+    const struct last_run *last = &shell->last;
     const struct store_recovery *found = &shell->data.recovery;
     if (shell->dir.fresh) /* if its ring knows the node's name, membership says so */
         return NULL;
@@ -275,13 +261,11 @@ static const char *reason_for_doubt(const struct shell *shell, const struct last
 }
 
 /* What this node's copies are worth after what has happened since it ran last, and what it keeps for others. */
-static bool judge_copies(struct shell *shell)
+static void judge_copies(struct shell *shell)
 {
-    struct last_run last = {0};
-    if (shell->data.engine != NULL && !last_run_follow(&last, &shell->dir, shell->log))
-        return false;
-    const char *doubt = config_has_peers(shell->config) ? reason_for_doubt(shell, &last) : NULL;
+    const char *doubt = config_has_peers(shell->config) ? reason_for_doubt(shell) : NULL;
     node_load_standing(shell->shared, doubt != NULL);
+    standing_set_confirmed(node_standing(shell->shared), !config_has_peers(shell->config)); /* membership goes on */
     if (doubt != NULL)
         logger_line(shell->log, LEVEL_NOTICE, "recovery",
                     "%s: writes may be missing here, so this node's answers do not count until its copies have been "
@@ -289,6 +273,24 @@ static bool judge_copies(struct shell *shell)
                     doubt);
     if (shell->hints.store != NULL)
         hints_load(node_hints(shell->shared), hints_of(shell, shell->loop_count + 1));
+}
+
+static bool open_cluster(struct shell *shell)
+{
+    if (shell->data.engine != NULL && !last_run_follow(&shell->last, &shell->dir, shell->log))
+        return false;
+    struct cluster_parts parts = {.shared = shell->shared,
+                                  .store = shell->store,
+                                  .keeper = &shell->keeper,
+                                  .hint_store = hints_of(shell, shell->loop_count + 1),
+                                  .is_copied = shell->last.is_copied,
+                                  .loops = shell->loops,
+                                  .loop_count = shell->loop_count};
+    if (!cluster_open(&shell->cluster, &parts))
+        return false;
+    judge_copies(shell);
+    shell->nodes[shell->loop_count + 1] = &shell->cluster.node;
+    repair_copy_open(&shell->repair, shell->base, &shell->cluster.node);
     return true;
 }
 
@@ -434,7 +436,7 @@ bool shell_open(struct shell *shell, struct config *config, int argc, char **arg
         return false;
     ports_file_write(shell->acceptor.listeners.tcp_port, shell->cluster.peer_port, admin_http_port(shell->admin), log);
     if (!open_store(shell) || !open_hints(shell) || !open_node(shell) || !open_loops(shell) || !open_cluster(shell)
-        || !judge_copies(shell) || !start_threads(shell))
+        || !start_threads(shell))
         return false;
     if (config->lock_memory)
         process_lock_memory("data.mdb", log);
@@ -486,13 +488,17 @@ bool shell_join_ring(struct shell *shell)
     return listeners_listen(&shell->acceptor.listeners, shell->config, shell->log);
 }
 
-void shell_run(struct shell *shell)
+bool shell_run(struct shell *shell)
 {
     acceptor_start(&shell->acceptor, shell->loops, shell->loop_count, shell->connections_max,
                    shell->config->connections_wait);
     logger_line(shell->log, LEVEL_INFO, "start", "node %s serves with %u threads", shell->dir.node, shell->loop_count);
-    while (!shell->stopping)
+    while (!shell->stopping && !cluster_is_refused(&shell->cluster))
         turn(shell);
+    if (shell->stopping)
+        return true;
+    logger_line(shell->log, LEVEL_ERROR, "ring", "this process stops, because another one is node %s", shell->dir.node);
+    return false;
 }
 
 static void close_threads(struct shell *shell)

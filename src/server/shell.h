@@ -12,6 +12,7 @@
 #include "server/data_dir.h"
 #include "server/database.h"
 #include "server/keeper.h"
+#include "server/last_run.h"
 #include "server/logger.h"
 #include "server/loop.h"
 #include "server/repair_copy.h"
@@ -41,6 +42,7 @@ struct shell {
     struct data_dir dir;
     struct database data, hints; /* hints.store NULL: nothing stands in for other nodes (no peers, engine memory) */
     struct store *store;         /* data.store */
+    struct last_run last;
     struct node_shared *shared;
     struct keeper keeper;
     struct prefix_stats *prefixes;
@@ -73,8 +75,8 @@ bool shell_open(struct shell *shell, struct config *config, int argc, char **arg
  * without seeds is alone in one at once. false: it was told to stop before. */
 bool shell_join_ring(struct shell *shell);
 
-/* Serves until a signal or a client says stop. */
-void shell_run(struct shell *shell);
+/* Serves until a signal or a client says stop. false: because another process has become this node. */
+bool shell_run(struct shell *shell);
 
 /* Finishes what is under way, checkpoints, frees. */
 void shell_close(struct shell *shell);

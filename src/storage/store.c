@@ -270,6 +270,11 @@ static void add_loop_stats(struct store_loop *loop, struct store_stats *out)
     locks->give(&loop->log.lock);
 }
 
+uint64_t store_sequence(struct store *store)
+{
+    return atomic_load_explicit(&store->logs.next_sequence, memory_order_relaxed);
+}
+
 void store_pass_stripes(struct store *store)
 {
     const struct lock_ops *locks = store->ports.locks;
