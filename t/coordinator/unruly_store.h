@@ -147,6 +147,14 @@ size_t store_scan(struct store *store, struct store_loop *loop, struct store_cur
     return loop->count;
 }
 
+/* No node under test repairs. */
+bool store_scan_partition(struct store *store, struct store_loop *loop, uint16_t partition, struct store_cursor *cursor,
+                          size_t max, store_visit *visit, void *context)
+{
+    (void)store, (void)loop, (void)partition, (void)cursor, (void)max, (void)visit, (void)context;
+    return false;
+}
+
 static void unruly_open(struct world *world, struct store_loop *loop)
 {
     *world = (struct world){.settings = world_settings(), .now = {.mono_ns = 5000000000, .wall_ms = 1700000000000}};

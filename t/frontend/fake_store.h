@@ -165,4 +165,12 @@ size_t store_scan(struct store *store, struct store_loop *loop, struct store_cur
     return 0;
 }
 
+/* No node under test repairs. */
+bool store_scan_partition(struct store *store, struct store_loop *loop, uint16_t partition, struct store_cursor *cursor,
+                          size_t max, store_visit *visit, void *context)
+{
+    (void)store, (void)loop, (void)partition, (void)cursor, (void)max, (void)visit, (void)context;
+    return false;
+}
+
 #endif
