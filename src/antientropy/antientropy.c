@@ -160,9 +160,6 @@ void antientropy_on_peer_down(struct antientropy *a, struct instant now, uint32_
 
 static bool receive_answer(struct antientropy *a, struct instant now, uint32_t from, const struct frame *frame)
 {
-    struct peer *peer = peers_find(a->parts.peers, from);
-    if (peer != NULL)
-        peer_on_sign(peer);
     struct repair_peer *known = repair_peer_of(a, from);
     if (known == NULL || known->exchange == NULL)
         return true;
@@ -171,6 +168,14 @@ static bool receive_answer(struct antientropy *a, struct instant now, uint32_t f
         return false;
     schedule_exchange(a, now, e);
     return true;
+}
+
+/* Also one that nobody waits for any more: the peer is there. */
+static void note_sign(struct antientropy *a, uint32_t from)
+{
+    struct peer *peer = peers_find(a->parts.peers, from);
+    if (peer != NULL)
+        peer_on_sign(peer);
 }
 
 bool antientropy_receive(struct antientropy *a, struct instant now, uint32_t from, struct link *reply, bool *replied,
@@ -191,6 +196,7 @@ bool antientropy_receive(struct antientropy *a, struct instant now, uint32_t fro
     case MESSAGE_KEYS_REPLY:
     case MESSAGE_RECONCILE_REPLY:
     case MESSAGE_COMPLETE_REPLY:
+        note_sign(a, from);
         return receive_answer(a, now, from, frame);
     case MESSAGE_HORIZON_ASK:
     case MESSAGE_HORIZON_COMPARED:
@@ -200,6 +206,7 @@ bool antientropy_receive(struct antientropy *a, struct instant now, uint32_t fro
     case MESSAGE_HORIZON_ASK_REPLY:
     case MESSAGE_HORIZON_COMPARED_REPLY:
     case MESSAGE_HORIZON_SET_REPLY:
+        note_sign(a, from);
         return horizon_receive_answer(a, now, from, frame);
     default:
         return false;

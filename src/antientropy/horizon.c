@@ -348,8 +348,8 @@ static void wake_by(struct horizon_driver *driver, uint64_t at_ns)
 static void ask_members(struct antientropy *a, struct instant now)
 {
     struct horizon_driver *driver = &a->horizon;
-    for (uint32_t i = 0; i < driver->count; i++) {
-        struct horizon_member *member = &driver->members[i];
+    for (uint32_t i = 0; i < driver->count; i++) { /* itself first */
+        struct horizon_member *member = &driver->members[((uint32_t)a->self + i) % driver->count];
         if (member->is_done || has_to_wait(a, member))
             continue;
         if (now.mono_ns >= due_at(member))
