@@ -271,11 +271,14 @@ void delivery_time_out(struct delivery *delivery)
     counter_add(&deliver->counters.timed_out, give_up(delivery, 0));
 }
 
+/* The horizon of a ring of one is computed: it says that no hint is under way. One that is, left by a member that has
+ * gone, does not die of it. */
 static void on_merged(struct delivery *delivery)
 {
     const struct replica_merge *merge = &delivery->merge;
+    bool is_dead = merge->outcome == MERGE_DEAD && !replica_is_alone(merge->replica);
     bool is_here = (merge->op.status == STORE_OK || merge->op.status == STORE_UNCHANGED)
-                   && (merge->outcome == MERGE_DONE || merge->outcome == MERGE_DEAD);
+                   && (merge->outcome == MERGE_DONE || is_dead);
     delivery->has_failed |= !is_here;
     counter_add(&delivery->deliver->counters.merged_here, is_here);
     go_on(delivery);
