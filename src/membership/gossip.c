@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "membership/clocks.h"
 #include "membership/founding.h"
+#include "membership/returning.h"
 #include "membership/runs.h"
 #include "membership/say.h"
 #include "membership/tables.h"
@@ -28,8 +29,7 @@ void gossip_refresh(struct membership *membership, struct instant now)
     memcpy(own->client, membership->self.client, sizeof own->client);
     memcpy(own->program, membership->program, sizeof own->program);
     own->directory = membership->state.directory;
-    own->run = membership->state.run;
-    own->previous = membership->previous;
+    returning_describe(membership, own);
     own->found = membership->found;
     own->stored = membership->ports.stored != NULL ? membership->ports.stored(membership->ports.host) : 0;
     membership->ports.describe_self(membership->ports.host, &own->clock, &own->records, &own->bytes, &own->flush);

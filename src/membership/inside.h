@@ -142,9 +142,8 @@ struct membership {
     struct returning returning;
     struct clocks clocks;
     uint32_t clock_bound_ms;
-    uint64_t previous; /* incarnation of the process before this one, 0: none is known */
-    uint64_t found;    /* how much had been stored when this process began */
-    bool is_started;   /* who this node is has been saved: it may speak */
+    uint64_t found;  /* how much had been stored when this process began */
+    bool is_started; /* who this node is has been saved: it may speak */
     uint64_t start_ns;
     uint64_t warned_cluster; /* another ring that a seed belongs to, which has been reported */
     bool holds;              /* what the host was told last */

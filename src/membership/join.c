@@ -31,7 +31,7 @@ static void ask(struct membership *membership, const char *address)
     say(membership, address, MESSAGE_JOIN, &head);
 }
 
-bool join_on_reply(struct membership *membership, struct bytes head)
+bool join_on_reply(struct membership *membership, struct instant now, struct bytes head)
 {
     struct message_join_reply m;
     if (!message_read_join_reply(head, &m))
@@ -41,6 +41,8 @@ bool join_on_reply(struct membership *membership, struct bytes head)
     if (m.good || (state->table != NULL && !is_invited) || (is_invited && m.sender.cluster == cluster_of(membership)))
         return true;
     snprintf(membership->joining.refusal, sizeof membership->joining.refusal, "%s", m.text);
+    if (!m.certain && !is_invited) /* it is being found out */
+        membership->joining.ask_ns = now.mono_ns + (uint64_t)JOIN_SOON_MS * MS;
     if (!is_invited)
         return true;
     say_report(membership, MEMBERSHIP_WARNING, "the ring that invited this node has not taken it in: %s", m.text);

@@ -4,13 +4,17 @@
 
 #include "membership/inside.h"
 
-enum { JOIN_ASK_MS = 1000, JOIN_FORGET_MS = 10000 /* without a ring among the seeds: they may found one again */ };
+enum {
+    JOIN_ASK_MS = 1000,
+    JOIN_SOON_MS = 300,    /* after an answer that the ring is still finding something out */
+    JOIN_FORGET_MS = 10000 /* without a ring among the seeds: they may found one again */
+};
 
 /* The ring that this node has agreed to found, if its acceptor has accepted one and does not know more; else 0. */
 uint64_t join_promised_cluster(const struct membership *membership);
 
 /* MESSAGE_JOIN_REPLY and MESSAGE_INVITE. false: malformed. */
-bool join_on_reply(struct membership *membership, struct bytes head);
+bool join_on_reply(struct membership *membership, struct instant now, struct bytes head);
 bool join_on_invite(struct membership *membership, struct instant now, struct bytes head);
 
 /* Asks again; join_wake_at: when that is due, monotonic nanoseconds. */

@@ -93,9 +93,7 @@ struct membership *membership_new(const struct membership_settings *settings, co
         returning_draw_directory(membership);
         membership->returning.has_drawn = membership->state.is_doubtful = true;
     }
-    membership->previous = membership->state.ran;
-    membership->state.ran = membership->incarnation;
-    membership->state.run++;
+    returning_count(membership);
     decide_reset(membership);
     founding_init(membership);
     return membership;
@@ -208,7 +206,7 @@ static bool receive(struct membership *membership, struct instant now, const cha
     case MESSAGE_JOIN:
         return wish_on_join(membership, now, from, frame->head);
     case MESSAGE_JOIN_REPLY:
-        return join_on_reply(membership, frame->head);
+        return join_on_reply(membership, now, frame->head);
     case MESSAGE_INVITE_REPLY:
         return wish_on_invite_reply(membership, from, frame->head);
     case MESSAGE_INVITE:

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static void tell_host(struct membership *membership, bool doubtful)
 {
@@ -24,6 +25,41 @@ static void confirm(struct membership *membership, struct instant now)
         returning->kept_ns = now.mono_ns + (uint64_t)RETURNING_KEPT_MS * MS;
     say_waits(membership, MEMBERSHIP_INFO, "");
     membership->gossip.next_ns = now.mono_ns;
+}
+
+void returning_count(struct membership *membership)
+{
+    struct runs *runs = &membership->state.runs;
+    runs->count++;
+    if (runs->all_count == 0)
+        runs->since = runs->count;
+    /* Full: the first is known for certain to others, of the rest the later ones are likelier to be. */
+    if (runs->all_count == GOSSIP_BEFORE_MAX + 1) {
+        memmove(&runs->all[1], &runs->all[2], (GOSSIP_BEFORE_MAX - 1) * sizeof runs->all[0]);
+        runs->all_count--;
+    }
+    runs->all[runs->all_count++] = membership->incarnation;
+}
+
+void returning_describe(const struct membership *membership, struct gossip_entry *own)
+{
+    const struct runs *runs = &membership->state.runs;
+    own->run = runs->count;
+    own->since = runs->since;
+    own->before_count = (uint8_t)(runs->all_count - 1);
+    memcpy(own->before, runs->all, own->before_count * sizeof own->before[0]);
+}
+
+/* Somebody certainly knows this process: those before it need not be remembered. */
+static void note_known(struct membership *membership)
+{
+    struct runs *runs = &membership->state.runs;
+    if (runs->all_count == 1)
+        return;
+    runs->all[0] = membership->incarnation;
+    runs->all_count = 1;
+    runs->since = runs->count;
+    say_keep(membership); /* if that fails, more is remembered than need be */
 }
 
 void returning_begin(struct membership *membership, struct instant now, bool is_known)
@@ -173,6 +209,8 @@ bool returning_on_reply(struct membership *membership, struct instant now, const
         returning->other = m.other;
         memcpy(returning->other_peer, m.other_peer, sizeof returning->other_peer);
     }
+    if (known->has_taken)
+        note_known(membership);
     if (return_says_doubt(m.verdict))
         doubt(membership, now, m.verdict);
     if (m.verdict == RETURN_WHO || return_says_doubt(m.verdict))

@@ -30,6 +30,11 @@ bool returning_on_reply(struct membership *membership, struct instant now, const
 void returning_tick(struct membership *membership, struct instant now);
 uint64_t returning_wake_at(const struct membership *membership);
 
+/* This process has been made: one more that has run on the directory. */
+void returning_count(struct membership *membership);
+/* What an entry says of the processes that have run here. */
+void returning_describe(const struct membership *membership, struct gossip_entry *own);
+
 /* What this directory had voted is forgotten: it gets a new name. */
 void returning_draw_directory(struct membership *membership);
 

@@ -53,6 +53,7 @@ static void note_sign(struct membership *membership, struct instant now, struct 
 {
     bool is_first = known->sign_ns == 0;
     known->sign_ns = now.mono_ns;
+    known->asked_ns = 0;
     known->is_gone = false;
     if (is_first && membership->ports.admit != NULL)
         membership->ports.admit(membership->ports.host, say_name_of(membership, known->id), known->incarnation);
@@ -64,6 +65,7 @@ static void probe(struct membership *membership, struct instant now, struct know
     if (address == NULL || now.mono_ns < known->probe_ns + (uint64_t)RUN_PROBE_MS * MS)
         return;
     known->probe_ns = now.mono_ns;
+    known->asked_ns = known->asked_ns != 0 ? known->asked_ns : now.mono_ns;
     founding_probe(membership, address);
 }
 
@@ -83,7 +85,7 @@ enum run_judgement runs_judge(struct membership *membership, struct instant now,
     known->claimed_ns = now.mono_ns;
     snprintf(known->claim_peer, sizeof known->claim_peer, "%s", peer);
     bool is_silent = known->sign_ns == 0 || now.mono_ns >= known->sign_ns + (uint64_t)RUN_SILENT_MS * MS;
-    bool was_asked = now.mono_ns >= known->claim_ns + (uint64_t)RUN_ANSWER_MS * MS;
+    bool was_asked = known->asked_ns != 0 && now.mono_ns >= known->asked_ns + (uint64_t)RUN_ANSWER_MS * MS;
     if (known->is_gone || (is_silent && was_asked))
         return RUN_FREE;
     probe(membership, now, known);
@@ -160,6 +162,18 @@ void runs_on_probe_reply(struct membership *membership, struct instant now, cons
         known->is_gone = true;
 }
 
+/* Had the directory been copied before the known process ran on it? Else that is among those that it remembers, or it
+ * has forgotten it because a later one is known to others. */
+static bool is_earlier(const struct known *known, const struct gossip_entry *entry)
+{
+    if (entry->run <= known->run)
+        return true;
+    for (unsigned i = 0; i < entry->before_count; i++)
+        if (entry->before[i] == known->incarnation)
+            return false;
+    return known->run >= entry->since;
+}
+
 /* What the entry says beside what is known. */
 static enum return_verdict compare(const struct known *known, const struct gossip_entry *entry)
 {
@@ -167,8 +181,7 @@ static enum return_verdict compare(const struct known *known, const struct gossi
         return RETURN_FIRST;
     if (known->directory != entry->directory)
         return RETURN_REPLACED;
-    bool is_next = entry->run == known->run + 1;
-    if (known->run != 0 && (entry->run <= known->run || (is_next && entry->previous != known->incarnation)))
+    if (known->run != 0 && is_earlier(known, entry))
         return RETURN_OLD_COPY;
     return entry->found < known->stored ? RETURN_LACKS : RETURN_CONFIRMED;
 }
@@ -188,7 +201,7 @@ static bool take(struct membership *membership, struct known *known, const struc
     known->run = entry->run;
     known->stored = entry->stored;
     known->directory = entry->directory;
-    known->sign_ns = 0;
+    known->sign_ns = known->asked_ns = 0;
     known->clock_count = 0;
     forget_claim(known);
     return say_keep(membership);

@@ -7,9 +7,10 @@
  * certainly gone: nothing has come from it for RUN_SILENT_MS while it was asked, or somebody else answers at its
  * address. While the known one answers, the other is refused.
  *
- * A process is taken for the member with a verdict. Its directory is an old copy if fewer processes have run on it than
- * is known of, if the one before it was another than the known one, or if it began with less stored in it than the
- * known one had told of. What gossip says through third parties is believed only where it is certainly later. */
+ * A process is taken for the member with a verdict. Its directory is an old copy if not more processes have run on it
+ * than are known of, or if the known one is not among those that it remembers; it lacks something if it began with less
+ * stored in it than the known one had told of. What gossip says through third parties is believed only where it is
+ * certainly later. */
 #ifndef MEMBERSHIP_RUNS_H
 #define MEMBERSHIP_RUNS_H
 

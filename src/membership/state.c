@@ -56,8 +56,11 @@ static void read_tombstones(struct wire_reader *reader, struct entries *entries)
 
 static void write_runs(struct draft *out, const struct state *state)
 {
-    draft_varint(out, state->run);
-    draft_u64(out, state->ran);
+    draft_varint(out, state->runs.count);
+    draft_varint(out, state->runs.since);
+    draft_u8(out, state->runs.all_count);
+    for (unsigned i = 0; i < state->runs.all_count; i++)
+        draft_u64(out, state->runs.all[i]);
     draft_u8(out, state->is_doubtful);
     draft_varint(out, state->known_count);
     for (uint32_t i = 0; i < state->known_count; i++) {
@@ -73,11 +76,17 @@ static void write_runs(struct draft *out, const struct state *state)
 
 static void read_runs(struct wire_reader *reader, struct state *out)
 {
-    out->run = wire_read_varint(reader);
-    out->ran = wire_read_u64(reader);
+    struct runs *runs = &out->runs;
+    runs->count = wire_read_varint(reader);
+    runs->since = wire_read_varint(reader);
+    runs->all_count = wire_read_u8(reader);
+    if (runs->all_count > GOSSIP_BEFORE_MAX + 1 || runs->count > GOSSIP_RUN_MAX || runs->since > runs->count)
+        reader->ok = false;
+    for (unsigned i = 0; reader->ok && i < runs->all_count; i++)
+        runs->all[i] = wire_read_u64(reader);
     out->is_doubtful = wire_read_u8(reader) != 0;
     uint64_t count = wire_read_varint(reader);
-    if (count > RING_MEMBERS_MAX || out->run > GOSSIP_RUN_MAX)
+    if (count > RING_MEMBERS_MAX)
         reader->ok = false;
     out->known = calloc(reader->ok && count > 0 ? count : 1, sizeof *out->known);
     CHECK_MEMORY(out->known);

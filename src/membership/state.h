@@ -29,8 +29,10 @@ struct known {
     uint64_t claim;
     char claim_peer[RING_ADDRESS_MAX + 1];
     uint64_t claim_ns, claimed_ns; /* since when, and when last */
-    uint64_t probe_ns, reply_ns;   /* the known process's address was last asked who is there; a claimant answered */
-    bool is_gone;                  /* somebody else answers at its address */
+    uint64_t probe_ns,
+        asked_ns;      /* the known process's address was asked who is there: last, and first since its sign */
+    uint64_t reply_ns; /* a process that is not heard was last answered */
+    bool is_gone;      /* somebody else answers at its address */
     /* What that member has said of this process: returning.h. */
     uint8_t verdict; /* enum return_verdict */
     uint64_t verdict_ns;
@@ -41,6 +43,14 @@ struct known {
     bool is_quarantined;
 };
 
+/* The processes that have run on this directory: how many, this one counted, and which, from the last one on that is
+ * certainly known to another member. This one is the last of them. */
+struct runs {
+    uint64_t count, since; /* since: number of the first of `all` */
+    uint64_t all[GOSSIP_BEFORE_MAX + 1];
+    uint8_t all_count;
+};
+
 struct state {
     char name[RING_NAME_MAX + 1];
     uint64_t directory;
@@ -48,8 +58,8 @@ struct state {
     struct table *table;                   /* NULL: in no ring */
     struct acceptor acceptor;
     struct shared shared;
-    uint64_t run, ran; /* how many processes have run here, this one counted; its incarnation (saved: the last one's) */
-    bool is_doubtful;  /* acknowledged writes may be missing here, and it is not certain that the host has kept that */
+    struct runs runs;
+    bool is_doubtful; /* acknowledged writes may be missing here, and it is not certain that the host has kept that */
     struct known *known; /* one for each member of the table, sorted by id */
     uint32_t known_count;
 };

@@ -174,7 +174,7 @@ bool wish_on_join(struct membership *membership, struct instant now, const char 
         return true; /* it is being proposed: its outcome will be told */
     if (wish != NULL)
         finish(membership, wish, false, true, fault);
-    answer_join(membership, m.sender.peer, false, true, fault);
+    answer_join(membership, m.sender.peer, false, fault != text, fault);
     return true;
 }
 

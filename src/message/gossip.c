@@ -94,7 +94,10 @@ void message_write_entry(struct draft *out, const struct gossip_entry *entry)
     draft_text(out, entry->program);
     draft_u64(out, entry->directory);
     draft_varint(out, entry->run);
-    draft_u64(out, entry->previous);
+    draft_varint(out, entry->since);
+    draft_u8(out, entry->before_count);
+    for (unsigned i = 0; i < entry->before_count; i++)
+        draft_u64(out, entry->before[i]);
     draft_varint(out, entry->found);
     draft_varint(out, entry->stored);
     draft_u64(out, entry->clock);
@@ -123,7 +126,10 @@ void message_read_entry(struct wire_reader *reader, struct gossip_entry *entry)
     draft_read_text(reader, entry->program, sizeof entry->program);
     entry->directory = wire_read_u64(reader);
     entry->run = fields_number(reader, GOSSIP_RUN_MAX);
-    entry->previous = wire_read_u64(reader);
+    entry->since = fields_number(reader, GOSSIP_RUN_MAX);
+    entry->before_count = fields_small(reader, GOSSIP_BEFORE_MAX);
+    for (unsigned i = 0; i < entry->before_count; i++)
+        entry->before[i] = wire_read_u64(reader);
     entry->found = wire_read_varint(reader);
     entry->stored = wire_read_varint(reader);
     entry->clock = wire_read_u64(reader);

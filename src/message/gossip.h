@@ -20,6 +20,7 @@ enum message_gossip_type {
 enum {
     GOSSIP_ENTRIES_MAX = 2048, /* of one message */
     GOSSIP_PROGRAM_MAX = 31,
+    GOSSIP_BEFORE_MAX = 7,
     GOSSIP_STATES = 4 /* enum member_state of membership/membership.h */
 };
 /* Higher ones are malformed: nobody could go above them. */
@@ -43,8 +44,10 @@ struct gossip_entry {
     char program[GOSSIP_PROGRAM_MAX + 1]; /* its version */
     /* Its data directory, for others to notice an old copy of it (membership/runs.h). */
     uint64_t directory;
-    uint64_t run;           /* how many processes have run on it, this one counted; 0: unknown */
-    uint64_t previous;      /* incarnation of the one before, 0: none */
+    uint64_t run; /* how many processes have run on it, this one counted; 0: unknown */
+    /* Those before it, from the last one on that is certainly known to another member; that was number `since`. */
+    uint64_t since, before[GOSSIP_BEFORE_MAX];
+    uint8_t before_count;
     uint64_t found, stored; /* how much had ever been stored in it, when the process began and now */
     hybrid_time clock;
     uint64_t records, bytes;

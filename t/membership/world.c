@@ -248,6 +248,7 @@ static void on_quarantine(void *host, const uint32_t *ids, unsigned count)
     struct world_node *node = host;
     CHECK(count <= WORLD_NODES_MAX);
     node->off_count = count;
+    node->off_changes++;
     for (unsigned i = 0; i < count; i++) {
         CHECK(i == 0 || ids[i] > ids[i - 1]);
         node->off[i] = ids[i];
@@ -356,14 +357,14 @@ static bool step(struct world *world, uint64_t end_ns)
     size_t message = SIZE_MAX;
     for (unsigned i = 0; i < world->count; i++) {
         struct world_node *node = &world->nodes[i];
-        uint64_t at = node->membership == NULL ? UINT64_MAX : membership_wake_at(node->membership);
+        uint64_t at = node->membership == NULL || node->is_frozen ? UINT64_MAX : membership_wake_at(node->membership);
         if (at < first) {
             first = at;
             woken = node;
         }
     }
     for (size_t i = 0; i < world->message_count; i++)
-        if (world->messages[i].at_ns < first) {
+        if (world->messages[i].at_ns < first && !world->nodes[world->messages[i].to].is_frozen) {
             first = world->messages[i].at_ns;
             message = i;
         }

@@ -28,6 +28,7 @@ struct world_node {
     bool has_data;
     uint64_t data_epoch; /* of the table under which the first of it was written */
     bool is_cut_off;     /* hears and reaches nobody */
+    bool is_frozen;      /* does nothing; what is sent to it waits */
     bool holds;
     uint64_t cluster, epoch; /* of what was published last */
     uint64_t life_epoch;     /* the same, of this process */
@@ -40,6 +41,7 @@ struct world_node {
     bool confirmed;        /* as its host was told last */
     unsigned doubts;       /* how often it was told that writes may be missing */
     uint64_t admitted[64]; /* by number of the other: incarnation of the process that the host was told of last */
+    unsigned off_changes;  /* how often the host was told of clocks */
     unsigned off_count;    /* members whose clocks are off */
     uint32_t off[64];
     char report[700]; /* the last one of severity WARNING or worse */
