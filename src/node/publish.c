@@ -129,6 +129,26 @@ static void free_unused(struct node_shared *shared)
     shared->retired_count = kept;
 }
 
+static bool owns(const struct ring_view *view, uint32_t node, uint16_t partition)
+{
+    int member = ring_member_index(view, node);
+    return member >= 0 && ring_owner_place(view, partition, (uint32_t)member) >= 0;
+}
+
+/* Writes have passed by what this node has not owned until now. (What it has when it sees its first table is judged
+ * when it starts.) */
+static void mark_new_copies(struct node_shared *shared, const struct ring_view *old, const struct ring_view *view)
+{
+    uint32_t node = shared->replica.node;
+    if (old->epoch == 0)
+        return;
+    for (uint32_t p = 0; p < view->partition_count; p++) {
+        if (owns(view, node, (uint16_t)p) && !owns(old, node, (uint16_t)p))
+            standing_mark(shared->standing, (uint16_t)p, STANDING_BEHIND);
+    }
+    atomic_fetch_add_explicit(&shared->behind, 1, memory_order_relaxed);
+}
+
 bool node_publish_view(struct node_shared *shared, struct ring_view *view)
 {
     if (view->epoch < node_view(shared)->epoch) {
@@ -136,6 +156,7 @@ bool node_publish_view(struct node_shared *shared, struct ring_view *view)
         return false;
     }
     bool is_alone = view->member_count == 1;
+    mark_new_copies(shared, node_view(shared), view);
     if (!is_alone) /* before a loop acts by this view */
         replica_set_alone(&shared->replica, false);
     const struct ring_view *old = atomic_exchange(&shared->view, view);

@@ -62,6 +62,32 @@ static void a_node_may_be_opened_again_in_the_place_of_a_closed_one(void **state
     ring_close(ring);
 }
 
+/* Writes that others have made by the older table did not come here. */
+static void what_a_node_comes_to_own_is_behind(void **state)
+{
+    (void)state;
+    ring_open_with(ring, 4, 1, 2);
+    for (unsigned m = 0; m < 4; m++)
+        ring_publish(ring, m, 3, 1);
+    for (unsigned m = 0; m < 4; m++)
+        ring_publish(ring, m, 4, 2);
+    struct ring_view *before = ring_table(ring, 3, 1), *after = ring_table(ring, 4, 2);
+    unsigned marked = 0;
+    for (unsigned m = 0; m < 4; m++) {
+        int was = ring_member_index(before, ring->machines[m].id), is = ring_member_index(after, ring->machines[m].id);
+        for (unsigned p = 0; p < after->partition_count; p++) {
+            bool had = was >= 0 && ring_owner_place(before, (uint16_t)p, (uint32_t)was) >= 0;
+            bool has = ring_owner_place(after, (uint16_t)p, (uint32_t)is) >= 0;
+            assert_int_equal(standing_is_behind(node_standing(ring->machines[m].shared), (uint16_t)p), has && !had);
+            marked += has && !had;
+        }
+    }
+    assert_true(marked > 0);
+    ring_view_free(before);
+    ring_view_free(after);
+    ring_close(ring);
+}
+
 /* A key that the first machine thinks is the second's, and that is the third's since epoch 2. */
 static void moved_key(char *key)
 {
@@ -411,6 +437,7 @@ int main(void)
         cmocka_unit_test(a_replica_with_a_newer_view_refuses_and_its_asker_starts_again_under_it),
         cmocka_unit_test(a_replica_with_an_older_view_serves_and_tells_its_membership),
         cmocka_unit_test(views_are_swapped_under_running_requests),
+        cmocka_unit_test(what_a_node_comes_to_own_is_behind),
         cmocka_unit_test(while_writes_are_held_only_reads_go_on),
         cmocka_unit_test(a_write_that_still_reads_when_writes_are_held_is_held_too),
         cmocka_unit_test(a_repair_is_not_held),
