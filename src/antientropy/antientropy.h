@@ -109,7 +109,7 @@ unsigned antientropy_peers(const struct antientropy *antientropy, struct antient
 struct antientropy_horizon {
     hybrid_time lowest, highest; /* over the partitions that this node owns */
     uint32_t doubtful, behind;   /* of these partitions */
-    char held_back_by[128];      /* for people: "node n3 is down", "hints of node n2", ""; what the last attempt met */
+    char held_back_by[160];      /* for people: "node n3 is down", "hints of node n2", ""; what the last attempt met */
 };
 void antientropy_horizon(const struct antientropy *antientropy, struct antientropy_horizon *out);
 

@@ -12,7 +12,8 @@ enum {
     POLL_MS_MAX = 1000,
     POLLS_OF_AN_INTERVAL = 20,
     INTERVALS_TO_COMPARE = 3, /* after so many those that have been compared go on alone */
-    COMPARE_MS_MORE = 10000
+    COMPARE_MS_MORE = 10000,
+    INTERVALS_TO_TELL = 2 /* after so many it is worth telling what is missing */
 };
 
 void horizon_init(struct horizon_driver *driver)
@@ -55,7 +56,7 @@ static void begin_phase(struct antientropy *a, struct instant now, enum horizon_
 {
     struct horizon_driver *driver = &a->horizon;
     driver->phase = phase;
-    driver->phase_ns = driver->heard_ns = now.mono_ns;
+    driver->phase_ns = now.mono_ns;
     for (uint32_t i = 0; i < driver->count; i++) {
         struct horizon_member *member = &driver->members[i];
         member->is_done = phase != HORIZON_ASK && !member->is_owner;
@@ -131,19 +132,40 @@ static void begin_comparing(struct antientropy *a, struct instant now)
     }
 }
 
-/* Those partitions go on that every owner of them has named; who named too few is remembered. */
-static void keep_compared(struct antientropy *a)
+/* Those of its partitions that the member has not named. */
+static void missing_of(const struct antientropy *a, const struct horizon_member *member, struct partition_set *missing)
+{
+    owned_by(a, member, missing);
+    partition_set_subtract(missing, &member->compared);
+}
+
+/* Itself first, for the others are asked when this node has compared all. */
+static void tell_missing(struct antientropy *a)
 {
     struct horizon_driver *driver = &a->horizon;
     for (uint32_t i = 0; i < driver->count; i++) {
-        struct horizon_member *member = &driver->members[i];
+        const struct horizon_member *member = &driver->members[((uint32_t)a->self + i) % driver->count];
         struct partition_set missing;
-        owned_by(a, member, &missing);
-        partition_set_subtract(&missing, &member->compared);
+        missing_of(a, member, &missing);
         int first = partition_set_next(&missing, 0);
-        if (first >= 0)
-            snprintf(driver->held_back_by, sizeof driver->held_back_by,
-                     "node %s has not compared partition %d with all its owners", repair_name(a, member->node), first);
+        partition_set_close(&missing);
+        if (first < 0)
+            continue;
+        snprintf(driver->held_back_by, sizeof driver->held_back_by,
+                 "node %s has not compared partition %d with every other owner, or doubts its copy",
+                 repair_name(a, member->node), first);
+        return;
+    }
+}
+
+/* Those partitions go on that every owner of them has named. */
+static void keep_compared(struct antientropy *a)
+{
+    struct horizon_driver *driver = &a->horizon;
+    tell_missing(a);
+    for (uint32_t i = 0; i < driver->count; i++) {
+        struct partition_set missing;
+        missing_of(a, &driver->members[i], &missing);
         partition_set_subtract(&driver->partitions, &missing);
         partition_set_close(&missing);
     }
@@ -324,7 +346,10 @@ static void ask_member(struct antientropy *a, struct instant now, struct horizon
     } else {
         struct chain *out = repair_ask(a, now, member->node);
         member->sent_ns = now.mono_ns;
-        member->id = member->id == 0 ? ++a->last_id : member->id;
+        if (member->id == 0) {
+            member->id = ++a->last_id;
+            member->asked_ns = now.mono_ns;
+        }
         if (out != NULL)
             write_question(a, member, out, draft_written(&set));
     }
@@ -356,7 +381,7 @@ static void ask_members(struct antientropy *a, struct instant now)
             ask_member(a, now, member);
         if (driver->phase == HORIZON_REST)
             return;
-        if (member->id != 0 && now.mono_ns >= driver->heard_ns + SILENCE_MS * NS_PER_MS) {
+        if (member->id != 0 && now.mono_ns >= member->asked_ns + SILENCE_MS * NS_PER_MS) {
             give_up_for(a, now, "no answer from", member->node);
             return;
         }
@@ -371,6 +396,11 @@ static uint64_t compare_until(const struct antientropy *a)
     return a->horizon.phase_ns + ms * NS_PER_MS;
 }
 
+static uint64_t tell_at(const struct antientropy *a)
+{
+    return a->horizon.phase_ns + (uint64_t)a->parts.settings.interval_ms * INTERVALS_TO_TELL * NS_PER_MS;
+}
+
 void horizon_go_on(struct antientropy *a, struct instant now)
 {
     struct horizon_driver *driver = &a->horizon;
@@ -379,6 +409,9 @@ void horizon_go_on(struct antientropy *a, struct instant now)
         return;
     if (driver->phase == HORIZON_REST && now.mono_ns >= driver->next_ns)
         begin(a, now);
+    bool is_slow = driver->phase == HORIZON_COMPARE && now.mono_ns >= tell_at(a);
+    if (is_slow)
+        tell_missing(a);
     for (enum horizon_phase before = HORIZON_REST; driver->phase != HORIZON_REST && driver->phase != before;) {
         before = driver->phase;
         ask_members(a, now);
@@ -411,7 +444,6 @@ static struct horizon_member *member_of_answer(struct antientropy *a, struct ins
             continue;
         repair_on_answer(a, now, from, member->sent_ns);
         member->id = 0;
-        driver->heard_ns = now.mono_ns;
         on_status(a, now, member, answer->status);
         return driver->phase == HORIZON_REST ? NULL : member;
     }

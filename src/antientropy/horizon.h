@@ -24,7 +24,8 @@ struct horizon_member {
     bool is_owner; /* of some of the partitions: the others are only asked for their hints */
     bool is_done;  /* with this phase */
     uint64_t id;   /* of the question under way, 0: none */
-    uint64_t sent_ns, next_ns;
+    uint64_t asked_ns, sent_ns; /* when it was sent first, and last */
+    uint64_t next_ns;           /* when the next one is to be sent */
     uint64_t run;
     hybrid_time since;
     uint64_t mark;
@@ -37,12 +38,11 @@ struct horizon_driver {
     struct partition_set partitions; /* of which it is to rise */
     struct horizon_member *members;
     uint32_t count;    /* of members */
-    uint64_t heard_ns; /* when the phase went on last, or began */
     uint64_t phase_ns; /* when it began */
     uint64_t next_ns;  /* when the next attempt begins, while at rest */
     uint64_t wake_ns;
     uint64_t raised; /* attempts that came to their end */
-    char held_back_by[128];
+    char held_back_by[160];
 };
 
 struct antientropy;
