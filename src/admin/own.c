@@ -100,6 +100,7 @@ void admin_stats_storage(const struct admin_source *source, admin_emit *emit, vo
     emit_number(&emitter, "corrupt_records", stats.corrupt_records);
     emit_number(&emitter, "io_errors", stats.io_errors);
     emit_number(&emitter, "full_errors", stats.full_errors);
+    emit_number(&emitter, "leaves_corrected", stats.leaves_corrected);
     emit_number(&emitter, "major_faults", source->process->major_faults);
     if (!stats.has_engine)
         return;

@@ -69,6 +69,12 @@ static void emit_rounds(const struct emitter *emitter, const struct coordinator_
     emit_number(emitter, "repairs_after_reply", counters->repairs_after);
     emit_number(emitter, "restamps", counters->restamps);
     emit_number(emitter, "stale_epochs", counters->stale_epochs);
+    emit_number(emitter, "stand_ins", counters->stand_ins);
+    emit_number(emitter, "doubtful_answers", counters->doubtful_answers);
+    emit_number(emitter, "short_writes", counters->short_writes);
+    emit_number(emitter, "found_again", counters->found_again);
+    emit_number(emitter, "lost_again", counters->lost_again);
+    emit_number(emitter, "went_elsewhere", counters->went_elsewhere);
     emit_number(emitter, "no_quorum", counters->no_quorum);
     emit_number(emitter, "timeouts", counters->timeouts);
 }

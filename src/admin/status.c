@@ -37,6 +37,9 @@ static json_t *describe_member(const struct membership_row *row, const struct ri
     json_object_set_new(json, "bytes", json_of_number(row->bytes));
     json_object_set_new(json, "heard_ms", json_of_number(row->heard_ms));
     json_object_set_new(json, "clock_ms", json_of_number(hybrid_ms(row->clock)));
+    json_object_set_new(json, "quarantined", json_boolean(row->is_quarantined));
+    json_object_set_new(json, "clock_ahead_ms", json_integer(row->clock_ahead_ms));
+    json_object_set_new(json, "note", json_of_text(row->note));
     json_object_set_new(json, "incarnation", json_of_id(row->incarnation));
     json_object_set_new(json, "version", json_of_text(row->version != NULL ? row->version : ""));
     json_object_set_new(json, "self", json_boolean(row->is_self));

@@ -78,6 +78,12 @@ static void warn_of_member(json_t *warnings, const struct status_source *source,
         warn(warnings, "member %s is down: nothing has been heard of it for %" PRIu64 " s", name, row->heard_ms / 1000);
         return;
     }
+    if (row->is_quarantined)
+        warn(warnings,
+             "member %s is quarantined: its clock is off by %.1f s; it coordinates nothing until its clock is right",
+             name, (double)row->clock_ahead_ms / 1000);
+    if (row->note[0] != '\0')
+        warn(warnings, "member %s: %s", name, row->note);
     if (view != NULL && row->epoch != 0 && row->epoch < view->epoch)
         warn(warnings, "member %s still has the table of epoch %" PRIu64 ", this node has %" PRIu64, name, row->epoch,
              view->epoch);
@@ -87,6 +93,16 @@ static void warn_of_member(json_t *warnings, const struct status_source *source,
              lead / 1000);
     if (self != NULL && row->version != NULL && self->version != NULL && strcmp(row->version, self->version) != 0)
         warn(warnings, "member %s runs version %s, this node %s", name, row->version, self->version);
+}
+
+/* Answers of doubtful copies do not count towards r. */
+static void warn_of_copies(json_t *warnings, const struct status_source *source)
+{
+    if (source->doubtful != 0)
+        warn(warnings,
+             "%" PRIu32 " of this node's copies are doubtful: acknowledged writes may be missing until they have been "
+             "compared with the other owners'; ringctl antientropy tells how far that is",
+             source->doubtful);
 }
 
 static void warn_of_engine(json_t *warnings, const struct engine_usage *usage)
@@ -109,6 +125,7 @@ json_t *warnings_of(const struct status_source *source)
     warn_of_quorums(warnings, source);
     for (unsigned i = 0; i < source->row_count; i++)
         warn_of_member(warnings, source, &source->rows[i], self);
+    warn_of_copies(warnings, source);
     if (source->engine != NULL)
         warn_of_engine(warnings, source->engine);
     return warnings;

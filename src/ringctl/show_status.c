@@ -58,7 +58,9 @@ static void add_member(struct table *table, const json_t *member, int64_t now_ms
     bool is_self = json_is_true(json_object_get(member, "self"));
     table_cell(table, "%s", is_self ? "*" : "");
     table_cell(table, "%s", show_text(member, "name"));
-    table_cell(table, "%s", show_text(member, "state"));
+    /* Up it is, but nothing is given to it to coordinate. */
+    table_cell(table, "%s",
+               json_is_true(json_object_get(member, "quarantined")) ? "quarantined" : show_text(member, "state"));
     table_cell(table, "%s", show_text(member, "client"));
     table_cell(table, "%s", show_text(member, "address"));
     table_cell(table, "%.1f %%", real(member, "ownership"));
@@ -140,10 +142,10 @@ void show_status(const json_t *status, FILE *out)
     if (show_number(status, "epoch") != 0) {
         show_format(out,
                     "ring %s  epoch %" PRId64 "  fingerprint %s  %" PRId64 " partitions  %" PRId64
-                    " copies  strategy %" PRId64 "  hints %" PRId64,
+                    " copies  strategy %" PRId64 "  hints %" PRId64 "%s",
                     show_text(status, "cluster"), show_number(status, "epoch"), show_text(status, "fingerprint"),
                     show_number(status, "partitions"), show_number(status, "copies"), show_number(status, "strategy"),
-                    show_number(status, "hints"));
+                    show_number(status, "hints"), show_number(status, "doubtful") != 0 ? "  doubtful" : "");
         fputc('\n', out);
     }
     if (json_array_size(members) > 0)

@@ -8,7 +8,7 @@
  *   verify                                   the first time one partition differs, then all are the same
  *   repair of partition 3                    refused
  *   the environment's FAKE_FOUNDING          it waits for its ring
- *   the environment's FAKE_SILENT            member c does not answer a survey */
+ *   the environment's FAKE_SILENT            member c does not answer a survey, b is quarantined */
 #include "admin/fake_ring.h"
 #include "base/check.h"
 #include "server/admin_http.h"
@@ -48,6 +48,10 @@ static unsigned rows(void *host, struct membership_row *out, unsigned max)
     struct fake *fake = host;
     CHECK(max >= FAKE_MEMBERS);
     fake_rows(out);
+    if (fake->silent) {
+        out[1].is_quarantined = true;
+        out[1].clock_ahead_ms = 12500;
+    }
     for (unsigned i = 0; fake->founding && i < FAKE_MEMBERS; i++)
         out[i].state = MEMBER_JOINING;
     return FAKE_MEMBERS;

@@ -30,7 +30,7 @@ class Text(fake.TestCase):
         lines = out.splitlines()
         self.assertTrue(lines[0].startswith("ring 0000000000000abc  epoch 7  fingerprint "), lines[0])
         self.assertIn("4 partitions  2 copies", lines[0])
-        self.assertIn("hints 0", lines[0])
+        self.assertIn("hints 13", lines[0])
         head, own, other = lines[2], lines[3], lines[4]
         self.assertEqual(own.split()[:5], ["*", "a", "up", "10.0.0.1:11211", "10.0.0.1:12211"])
         self.assertEqual(other.split()[:4], ["b", "up", "[fe80::2]:11211", "10.0.0.2:12211"])
@@ -41,6 +41,13 @@ class Text(fake.TestCase):
         self.assertIn("RACK", head)
         self.assertNotIn("DATACENTRE", head)
         self.assertIn("\nwarning: bucket default: w = n = 2", out)
+
+    def test_status_names_who_is_quarantined(self):
+        self.port = self.node(environment={"FAKE_SILENT": "1"}).port
+        out = self.show("status")
+        self.assertRegex(out, r"\n +b +quarantined +")
+        self.assertIn("warning: member b is quarantined: its clock is off by 12.5 s", out)
+        self.assertIn("warning: 1 of this node's copies are doubtful", out)
 
     def test_ring_groups_partitions_with_the_same_owners(self):
         out = self.show("ring")
