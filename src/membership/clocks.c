@@ -160,6 +160,18 @@ static bool judge_all(struct membership *membership, struct instant now, int64_t
     return changed;
 }
 
+/* Nobody can tell any more who is right. true: somebody had been called off. */
+static bool release_all(struct membership *membership)
+{
+    bool changed = membership->clocks.is_quarantined;
+    membership->clocks.is_quarantined = false;
+    for (uint32_t i = 0; i < membership->state.known_count; i++) {
+        changed = changed || membership->state.known[i].is_quarantined;
+        membership->state.known[i].is_quarantined = false;
+    }
+    return changed;
+}
+
 void clocks_tick(struct membership *membership, struct instant now)
 {
     struct clocks *clocks = &membership->clocks;
@@ -170,10 +182,13 @@ void clocks_tick(struct membership *membership, struct instant now)
         return;
     int64_t middle;
     if (!median(membership, now, &middle)) {
-        note_undecided(membership, now); /* who was called off stays so */
+        note_undecided(membership, now);
+        if (++clocks->undecided == CLOCKS_RIGHT_ROUNDS && release_all(membership))
+            tell_host(membership);
         return;
     }
     clocks->is_undecided = false;
+    clocks->undecided = 0;
     if (judge_all(membership, now, middle))
         tell_host(membership);
 }

@@ -100,12 +100,12 @@ struct returning {
 
 /* clocks.h */
 struct clocks {
-    uint64_t check_ns, seen_ns; /* when this process was at work last */
-    uint64_t thawed_ns;         /* until then messages may be older than they seem */
-    unsigned off, right;        /* rounds in a row */
-    bool is_quarantined;        /* this node */
-    int64_t ahead_ms;           /* of the median of the members */
-    bool is_undecided;          /* clocks differ, and there are too few to tell whose is right */
+    uint64_t check_ns, seen_ns;     /* when this process was at work last */
+    uint64_t thawed_ns;             /* until then messages may be older than they seem */
+    unsigned off, right, undecided; /* rounds in a row */
+    bool is_quarantined;            /* this node */
+    int64_t ahead_ms;               /* of the median of the members */
+    bool is_undecided;              /* clocks differ, and there are too few to tell whose is right */
 };
 
 struct gossip {
