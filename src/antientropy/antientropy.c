@@ -257,6 +257,11 @@ unsigned antientropy_pending(const struct antientropy *a)
     return a->pending;
 }
 
+void antientropy_look(struct antientropy *a)
+{
+    a->look_at_ns = 0;
+}
+
 void antientropy_repair(struct antientropy *a, struct instant now, int partition)
 {
     if (!is_idle(a))

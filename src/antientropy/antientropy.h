@@ -5,10 +5,12 @@
  * the repairing nodes of the other members, over the links between them (message/antientropy.h).
  *
  *   antientropy.c  what is to be compared with whom, and when; the parts below joined
- *   exchange.c     the asking side of one exchange: roots, leaves, keys, records
- *   answer.c       the answering side: holds nothing between two messages
- *   compared.c     since when each pair is known to be identical; which partitions are no longer doubtful or behind
- *   horizon.c      how far the horizon may rise [R3]: the first owner of each partition drives it
+ *   schedule.c     with whom an exchange begins, and when
+ *   exchange.c     the asking side of one exchange: roots; lane.c: one partition's leaves and keys; reconcile.c:
+ * records answer.c       the answering side: holds nothing between two messages; answer_record.c: but a record that it
+ * merges compared.c     since when each pair is known to be identical; which partitions are no longer doubtful or
+ * behind horizon.c      how far the horizon may rise [R3]: the first owner of each partition drives it checker.c
+ * whether the trees are what the records give
  *
  * An exchange compares all partitions that both own, roots first. One that differs is compared leaf by leaf, then key
  * by key in the leaves that differ, in key order and bounded pieces; a key that differs travels as RECONCILE, both ways

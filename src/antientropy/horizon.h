@@ -21,9 +21,9 @@ enum horizon_phase { HORIZON_REST, HORIZON_ASK, HORIZON_COMPARE, HORIZON_MARK, H
 
 struct horizon_member {
     uint32_t node;
-    bool is_owner; /* of some of the partitions: the others are only asked for their hints */
-    bool is_done;  /* with this phase */
-    uint64_t id;   /* of the question under way, 0: none */
+    bool is_owner;              /* of some of the partitions: the others are only asked for their hints */
+    bool is_done;               /* with this phase */
+    uint64_t id;                /* of the question under way, 0: none */
     uint64_t asked_ns, sent_ns; /* when it was sent first, and last */
     uint64_t next_ns;           /* when the next one is to be sent */
     uint64_t run;

@@ -216,7 +216,7 @@ static void compare_what_is_behind(struct node *node, struct instant now)
         return;
     repair->behind_seen = behind;
     repair->compare_at_ns = now.mono_ns + (uint64_t)COMPARE_AGAIN_MS * 1000000;
-    antientropy_repair(repair->antientropy, now, -1);
+    antientropy_look(repair->antientropy);
 }
 
 bool repair_tick(struct node *node, struct instant now)
