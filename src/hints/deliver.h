@@ -54,6 +54,7 @@ struct deliver_parts {
     void *host;
 };
 
+/* `parts` are copied; what they point to is borrowed. Aborts without memory. */
 struct deliver *deliver_new(const struct deliver_parts *parts);
 /* Nothing of it is in a store any more (deliver_pending is 0). Hints that are under way stay hints. */
 void deliver_free(struct deliver *deliver);

@@ -197,8 +197,8 @@ bool store_scan_partition(struct store *store, struct store_loop *loop, uint16_t
 /* A mark behind everything that has been updated until now, and a checkpoint asked for that passes it soon. Any thread.
  * store_is_checkpointed: everything before the mark is in the engine, synced. A volatile store's marks never are. */
 uint64_t store_mark(struct store *store);
-/* How many changes the log has been given, ever: a number that is found again, or a larger one, when the store is opened
- * the next time, unless the log or the data were lost or exchanged for an old copy. Any thread. */
+/* How many changes the log has been given, ever: a number that is found again, or a larger one, when the store is
+ * opened the next time, unless the log or the data were lost or exchanged for an old copy. Any thread. */
 uint64_t store_sequence(struct store *store);
 bool store_is_checkpointed(struct store *store, uint64_t mark);
 

@@ -94,8 +94,8 @@ enum tree_load {
 };
 /* Takes over what is stored. Unless it is TREE_LOADED all leaves are 0. */
 enum tree_load tree_load(struct tree *tree, struct engine *engine);
-/* In place of what is stored: sums up all the engine's records, to be written with the next batch. `met` is called for
- * each that is damaged. false: the engine cannot be read. */
+/* When there was nothing to load, or it was damaged: sums up all the engine's records, to be written with the next
+ * batch. `met` is called for each that is damaged. false: the engine cannot be read. */
 typedef void tree_meet_damaged(void *context, uint16_t partition, struct bytes key);
 bool tree_build(struct tree *tree, struct engine *engine, tree_meet_damaged *met, void *context, uint64_t *records);
 

@@ -186,8 +186,7 @@ static bool sum_up(struct sum *sum, struct engine *engine)
 bool tree_build(struct tree *tree, struct engine *engine, tree_meet_damaged *met, void *context, uint64_t *records)
 {
     struct sum sum = {.tree = tree, .met = met, .context = context};
-    clear(tree);
-    if (tree->has_header) /* blocks that are zeros now may not be zeros there */
+    if (tree->has_header) /* it was too damaged to be loaded: blocks that are zeros now may not be zeros there */
         memset(tree->unsaved, 0xff, sizeof tree->unsaved);
     tree->has_header = false;
     bool good = sum_up(&sum, engine);

@@ -376,6 +376,7 @@ static void a_hint_does_not_die_of_the_horizon_of_a_ring_of_one(void **state)
 {
     (void)state;
     hint_many('b', 5, "older than the grace");
+    world_run(&world, 1000);
     world_set_view(&world, "a", 1);
     replica_set_alone(&world.replica, true);
     world.replica.grace_ms = 10;

@@ -224,7 +224,7 @@ static void step(struct run *run)
         step_update(run);
     else if (dice < 750)
         step_read(run);
-    else if (dice < 890)
+    else if (dice < 897)
         store_checkpoint_slice(fixture->store, fixture->now, fixture->clock);
     else if (dice < 900)
         check_tree(fixture, "between two slices", run->seed);
