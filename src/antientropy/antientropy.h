@@ -87,8 +87,11 @@ void antientropy_tick(struct antientropy *antientropy, struct instant now);
 uint64_t antientropy_wake_at(const struct antientropy *antientropy);
 unsigned antientropy_pending(const struct antientropy *antientropy);
 
-/* `ringctl repair`: compares this partition (or, -1, all) with every other owner at once, whatever the interval says.
- */
+/* Copies may have fallen behind or become doubtful (standing.h): what needs to be compared is looked for at once, not
+ * only at the next of the regular looks. */
+void antientropy_look(struct antientropy *antientropy);
+/* `ringctl repair`: compares this partition (or, -1, all) with every other owner at once, key by key, whatever the
+ * interval and the trees say. */
 void antientropy_repair(struct antientropy *antientropy, struct instant now, int partition);
 /* Is nothing under way, and was every peer that shares a partition compared since `since` (hybrid)? For `verify`. */
 bool antientropy_is_done_since(const struct antientropy *antientropy, hybrid_time since);
