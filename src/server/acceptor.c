@@ -1,8 +1,11 @@
 #include "server/acceptor.h"
 
+#include "server/clock.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -77,6 +80,34 @@ static void reject(struct acceptor *acceptor, int fd)
     (void)sent;
     close(fd);
     atomic_fetch_add(&acceptor->rejected, 1);
+}
+
+/* The system gives the lowest number that is free, so a high one means that few are left. */
+static bool is_scarce(const struct acceptor *acceptor, int fd)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return false;
+    uint64_t most = limit.rlim_cur / FILES_KEPT_SHARE;
+    uint64_t kept = acceptor->files_wanted < most ? acceptor->files_wanted : most;
+    return (uint64_t)fd >= limit.rlim_cur - kept;
+}
+
+static void reject_for_files(struct acceptor *acceptor, int fd)
+{
+    uint64_t held;
+    char left_out[LOGGER_GATE_TEXT_MAX];
+    reject(acceptor, fd);
+    if (logger_gate_pass(&acceptor->scarce, clock_now().mono_ns / 1000000, &held))
+        logger_line(acceptor->log, LEVEL_WARNING, "accept",
+                    "refused a connection: the process's limit of open files leaves no more for clients beside its own "
+                    "files and the links to other nodes; raise it (ulimit -n, LimitNOFILE=) or lower -c%s",
+                    logger_gate_text(held, left_out));
+}
+
+static void reject_for_limit(struct acceptor *acceptor, int fd)
+{
+    reject(acceptor, fd);
     logger_line(acceptor->log, LEVEL_INFO, "accept", "refused a connection: %llu are open (-c)",
                 (unsigned long long)acceptor->connections_max);
 }
@@ -111,7 +142,9 @@ static void on_acceptable(int fd, short what, void *context)
             return;
         }
         if (is_at_limit(acceptor))
-            reject(acceptor, client);
+            reject_for_limit(acceptor, client);
+        else if (is_scarce(acceptor, client))
+            reject_for_files(acceptor, client);
         else
             deal(acceptor, client);
     }
@@ -136,11 +169,12 @@ bool acceptor_init(struct acceptor *acceptor, struct event_base *base, const str
 }
 
 void acceptor_start(struct acceptor *acceptor, struct loop *loops, unsigned loop_count, uint64_t connections_max,
-                    bool waits)
+                    uint64_t files, bool waits)
 {
     acceptor->loops = loops;
     acceptor->loop_count = loop_count;
     acceptor->connections_max = connections_max;
+    acceptor->files_wanted = files;
     acceptor->waits = waits;
     resume(acceptor);
 }

@@ -174,6 +174,11 @@ static void on_patience(int fd, short what, void *context)
     (void)what;
     struct cluster *cluster = context;
     cluster->waits = false; /* say it again */
+    if (!data_dir_is_there(cluster->dir))
+        logger_line(cluster->log, LEVEL_ERROR, "data-directory",
+                    "data directory %s has been deleted while this process works in it: what it stores is lost when it "
+                    "ends; restart it, and its ring fills it again",
+                    cluster->dir->path);
     peer_dialer_tidy(&cluster->messenger);
 }
 

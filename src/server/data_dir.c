@@ -205,6 +205,12 @@ bool data_dir_sync(const struct data_dir *dir, struct logger *log)
     return sync_path(dir->path) || refuse_errno(log, dir->path, "synced");
 }
 
+bool data_dir_is_there(const struct data_dir *dir)
+{
+    struct stat facts;
+    return dir->lock < 0 || fstat(dir->lock, &facts) != 0 || facts.st_nlink > 0;
+}
+
 void data_dir_close(struct data_dir *dir)
 {
     if (dir->path != NULL && dir->lock >= 0)

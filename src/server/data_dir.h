@@ -38,6 +38,10 @@ bool data_dir_make(const struct data_dir *dir, const char *name, char *path, siz
  * name was never synced is lost all the same. false (logged) when the disk fails. */
 bool data_dir_sync(const struct data_dir *dir, struct logger *log);
 
+/* Is it still where it was? Somebody may have deleted it under this process, which then works on files that nobody will
+ * find again. */
+bool data_dir_is_there(const struct data_dir *dir);
+
 /* Gives the lock back. May be called twice, and on a zero-initialised structure. */
 void data_dir_close(struct data_dir *dir);
 

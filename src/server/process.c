@@ -102,7 +102,8 @@ uint64_t process_raise_files(uint64_t connections, uint64_t own, struct logger *
     raised = (struct rlimit){.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
     if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
         limit.rlim_cur = limit.rlim_max;
-    uint64_t fit = limit.rlim_cur > own ? limit.rlim_cur - own : 1;
+    /* `own` allows for many other nodes: where it takes everything, half is still for clients. */
+    uint64_t fit = limit.rlim_cur > 2 * own ? limit.rlim_cur - own : limit.rlim_cur / 2;
     if (fit >= connections)
         return connections;
     logger_line(log, LEVEL_WARNING, "limits",

@@ -491,7 +491,7 @@ bool shell_join_ring(struct shell *shell)
 bool shell_run(struct shell *shell)
 {
     acceptor_start(&shell->acceptor, shell->loops, shell->loop_count, shell->connections_max,
-                   shell->config->connections_wait);
+                   shell_own_files(shell->config), shell->config->connections_wait);
     logger_line(shell->log, LEVEL_INFO, "start", "node %s serves with %u threads", shell->dir.node, shell->loop_count);
     while (!shell->stopping && !cluster_is_refused(&shell->cluster))
         turn(shell);
