@@ -1,0 +1,100 @@
+/* The checker of hash trees: silent over good ones, also while they change, and loud over a bad one. */
+#include "antientropy/world.h"
+
+#include "base/wire.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { PARTITIONS = 1024, A_PASS_MS = 30000 + 70 * 10500 };
+
+static void fill(struct world *world, unsigned keys)
+{
+    char key[32];
+    for (unsigned i = 0; i < keys; i++) {
+        snprintf(key, sizeof key, "key-%u", i);
+        world_put(world, 1, key, "value");
+    }
+}
+
+/* A record goes behind the store's back; the process is down. */
+static void lose(struct world *world, unsigned node, const char *key)
+{
+    struct engine *engine = &world->boxes[node].engine.engine;
+    uint8_t full[64];
+    uint8_t *end = wire_write_bytes(wire_write_u16(full, world_partition(world, key)), bytes_of_text(key));
+    assert_int_equal(engine->ops->begin(engine), ENGINE_OK);
+    assert_int_equal(engine->ops->erase(engine, bytes_of(full, (size_t)(end - full))), ENGINE_OK);
+    assert_int_equal(engine->ops->commit(engine), ENGINE_OK);
+}
+
+static void it_is_silent_over_trees_that_are_right(void **state)
+{
+    (void)state;
+    struct world world;
+    struct antientropy_checker checker;
+    world_init(&world, 1, 1, PARTITIONS, 1);
+    world_start(&world);
+    fill(&world, 3000);
+    world_run(&world, A_PASS_MS);
+    antientropy_checker(world.boxes[0].antientropy, &checker);
+    assert_int_equal(checker.passes, 1);
+    assert_true(checker.partitions >= PARTITIONS);
+    assert_int_equal(checker.mismatches, 0);
+    assert_int_equal(checker.last_mismatch, -1);
+    assert_int_equal(world.boxes[0].reports, 0);
+    world_close(&world);
+}
+
+static void it_is_silent_while_clients_write(void **state)
+{
+    (void)state;
+    struct world world;
+    struct antientropy_checker checker;
+    char key[32];
+    world_init(&world, 1, 1, PARTITIONS, 2);
+    world_start(&world);
+    fill(&world, 2000);
+    for (unsigned i = 0; i < A_PASS_MS / 5; i++) {
+        snprintf(key, sizeof key, "key-%u", (unsigned)prng_below(&world.prng, 3000));
+        world_put(&world, 1, key, i % 7 == 0 ? NULL : "changed");
+        world_run(&world, 5);
+    }
+    antientropy_checker(world.boxes[0].antientropy, &checker);
+    assert_true(checker.partitions >= PARTITIONS);
+    assert_int_equal(checker.mismatches, 0);
+    world_close(&world);
+}
+
+static void it_tells_of_a_tree_that_is_wrong(void **state)
+{
+    (void)state;
+    struct world world;
+    struct antientropy_checker checker;
+    world_init(&world, 1, 1, PARTITIONS, 3);
+    world_start(&world);
+    fill(&world, 2000);
+    world_run(&world, 1000);
+    world_kill(&world, 0);
+    lose(&world, 0, "key-77");
+    world_restart(&world, 0);
+    world_run(&world, A_PASS_MS + 20000);
+    antientropy_checker(world.boxes[0].antientropy, &checker);
+    assert_int_equal(checker.mismatches, 1);
+    assert_int_equal(checker.last_mismatch, world_partition(&world, "key-77"));
+    assert_int_equal(world.boxes[0].reports, 1);
+    char told[32];
+    snprintf(told, sizeof told, "ringctl repair %u", world_partition(&world, "key-77"));
+    assert_non_null(strstr(world.boxes[0].last_report, told));
+    world_close(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_is_silent_over_trees_that_are_right),
+        cmocka_unit_test(it_is_silent_while_clients_write),
+        cmocka_unit_test(it_tells_of_a_tree_that_is_wrong),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
