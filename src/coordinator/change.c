@@ -64,10 +64,16 @@ static struct object without_version(struct write *write, uint32_t index)
     return rest;
 }
 
+static bool is_lww(const struct write *write)
+{
+    return write->request->bucket->reconcile == RECONCILE_LWW;
+}
+
 /* Adds `fresh` over what the request's token covers (everything known, without a token). */
 static void put_version(struct write *write, const struct version *fresh, struct object *out)
 {
     struct arena *arena = &write->coordinator->scratch;
+    hybrid_time later_than = is_lww(write) && fresh->request != 0 ? write->request->began : HYBRID_TIME_MAX;
     static const struct context nothing = {0};
     switch (write->cas.cover) {
     case CAS_COVERS_ONE: {
@@ -79,7 +85,7 @@ static void put_version(struct write *write, const struct version *fresh, struct
         object_put(out, &write->object, &write->cas.past, fresh, arena);
         break;
     default:
-        object_put(out, &write->object, write->cas.has_past ? &write->cas.past : NULL, fresh, arena);
+        object_put_over(out, &write->object, write->cas.has_past ? &write->cas.past : NULL, fresh, later_than, arena);
         break;
     }
 }
@@ -106,16 +112,17 @@ static enum store_verdict put(struct write *write, const struct version *fresh)
     if (!request->op.unsaved)
         object_prune(&write->object, replica_pairs_kept(coordinator->replica), write->horizon);
     put_version(write, fresh, &out);
-    if (request->bucket->reconcile == RECONCILE_LWW)
-        object_keep_newest(&out);
-    if (out.live_count > request->bucket->siblings_max && out.live_count > write->object.live_count) {
+    if (is_lww(write))
+        object_keep_newest(&out, write->horizon);
+    else if (out.live_count > request->bucket->siblings_max && out.live_count > write->object.live_count) {
         counter_increment(&coordinator->counters.siblings_refused);
         return change_nothing(write, REQUEST_EXISTS); /* [R8] */
     }
     enum store_verdict verdict = replace(write, &out);
     if (verdict != STORE_REPLACE)
         return verdict;
-    count_siblings(coordinator, write->object.live_count, out.live_count);
+    if (!is_lww(write))
+        count_siblings(coordinator, write->object.live_count, out.live_count);
     if (write->round != NULL) {
         write->round->has_dot = true;
         write->round->dot = fresh->dot;

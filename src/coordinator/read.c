@@ -48,7 +48,8 @@ static void answer_from_newest(struct request *request, const struct version *ne
     request->win_sent = (newest->marks & VERSION_WIN_SENT) != 0 && !request->won;
 }
 
-/* The rare case: siblings. The visible ones are shown, newest first; the newest alone decides hit or miss [R6]. */
+/* The rare case: siblings. The visible ones are shown, newest first; the newest alone decides hit or miss [R6]. In a
+ * last-write-wins bucket it is the only one (what stays behind it is for object_keep_newest). */
 static void answer_siblings(struct coordinator *coordinator, struct request *request,
                             const struct replica_present *present)
 {
@@ -61,7 +62,8 @@ static void answer_siblings(struct coordinator *coordinator, struct request *req
     answer_from_newest(request, object_newest(&object), present);
     request->version_many = malloc(object.live_count * sizeof *request->version_many);
     CHECK_MEMORY(request->version_many);
-    for (uint32_t i = 0; i < object.live_count; i++) {
+    uint32_t count = request->bucket->reconcile == RECONCILE_LWW && object.live_count > 1 ? 1 : object.live_count;
+    for (uint32_t i = 0; i < count; i++) {
         if (is_shown(request, &object.live[i], present))
             request->version_many[request->version_count++] = object.live[i];
     }

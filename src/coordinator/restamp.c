@@ -26,9 +26,11 @@ static enum store_verdict restamp_apply(struct store_op *op, struct bytes curren
     fresh.time = stamped.time > round->floor ? stamped.time : round->floor + 1;
     fresh.expiry_stamp = newest->expiry_stamp > fresh.time ? newest->expiry_stamp : fresh.time;
     static const struct context nothing = {0};
-    object.live++; /* it takes its own place; siblings stay */
+    object.live++; /* it takes its own place; siblings stay, and so does what must not be lost with it */
     object.live_count--;
-    object_put(&out, &object, round->bucket->reconcile == RECONCILE_LWW ? NULL : &nothing, &fresh, arena);
+    object_put(&out, &object, &nothing, &fresh, arena);
+    if (round->bucket->reconcile == RECONCILE_LWW)
+        object_keep_newest(&out, 0);
     uint8_t *at = record_fits(&out) ? store_draft_alloc(draft, record_size(&out)) : NULL;
     if (at == NULL)
         return STORE_KEEP;

@@ -113,6 +113,8 @@ static enum store_verdict write_over_shown(struct write *write, struct bytes cur
 
 static bool any_visible(const struct write *write)
 {
+    if (write->request->bucket->reconcile == RECONCILE_LWW)
+        return write->shown != NULL;
     for (uint32_t i = 0; i < write->object.live_count; i++) {
         if (change_sees(write, &write->object.live[i]))
             return true;

@@ -60,7 +60,16 @@ void sweep_on_stored(struct sweep *sweep, struct store_op *op)
 /* What of a record is dead for good. */
 enum remains { REMAINS_ALIVE, REMAINS_SHRINKS, REMAINS_NOTHING };
 
-static enum remains judge(struct sweep *sweep, uint16_t partition, struct bytes record, struct object *object)
+static bool drop_what_lost(struct sweep *sweep, struct bytes key, struct object *object, hybrid_time horizon)
+{
+    uint32_t before = object->live_count;
+    if (before > 1 && bucket_of_key(node_buckets(sweep->node->shared), key)->reconcile == RECONCILE_LWW)
+        object_keep_newest(object, horizon);
+    return object->live_count < before;
+}
+
+static enum remains judge(struct sweep *sweep, uint16_t partition, struct bytes key, struct bytes record,
+                          struct object *object)
 {
     struct replica *replica = &sweep->node->shared->replica;
     struct replica_present present = replica_present_at(replica, sweep->now);
@@ -70,9 +79,10 @@ static enum remains judge(struct sweep *sweep, uint16_t partition, struct bytes 
     arena_reset(&sweep->scratch);
     if (record_decode(record, object, &sweep->scratch) != RECORD_OK)
         return REMAINS_ALIVE; /* a corrupt record is not absence: it stays for whoever repairs it */
+    bool shrinks = drop_what_lost(sweep, key, object, horizon);
     if (replica_is_freeable(object, &present, horizon))
         return REMAINS_NOTHING;
-    return replica_drop_expired_bytes(object, &present, horizon) ? REMAINS_SHRINKS : REMAINS_ALIVE;
+    return replica_drop_expired_bytes(object, &present, horizon) || shrinks ? REMAINS_SHRINKS : REMAINS_ALIVE;
 }
 
 static void visit(void *context, uint16_t partition, struct bytes key, struct bytes record)
@@ -80,7 +90,7 @@ static void visit(void *context, uint16_t partition, struct bytes key, struct by
     struct sweep *sweep = context;
     struct object object;
     if (key.len == 0
-        || judge(sweep, partition, record, &object) == REMAINS_ALIVE) /* no key: a record of the node itself */
+        || judge(sweep, partition, key, record, &object) == REMAINS_ALIVE) /* no key: a record of the node itself */
         return;
     CHECK(key.len <= REQUEST_KEY_MAX);
     if (sweep->found == NODE_SWEEP_MAX) /* a store may visit some more than it was asked for: in the next pass, then */
@@ -102,7 +112,7 @@ static enum store_verdict apply(struct store_op *op, struct bytes current, struc
     struct object object;
     if (current.len == 0)
         return STORE_KEEP;
-    switch (judge(sweep, op->partition, current, &object)) {
+    switch (judge(sweep, op->partition, op->key, current, &object)) {
     case REMAINS_NOTHING:
         return STORE_ERASE;
     case REMAINS_SHRINKS: {

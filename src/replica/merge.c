@@ -60,12 +60,6 @@ static bool is_copy_like(const struct version *a, const struct version *b)
            && a->expiry_ms == b->expiry_ms && a->marks == b->marks;
 }
 
-static bool has_version_like(const struct object *object, const struct version *version)
-{
-    const struct version *same = find_live(object, &version->dot);
-    return same != NULL && is_copy_like(same, version);
-}
-
 static enum store_verdict keep(struct replica_merge *merge, enum replica_merge_outcome outcome)
 {
     merge->outcome = outcome;
@@ -90,24 +84,6 @@ static enum store_verdict encode(struct replica_merge *merge, struct store_draft
     return STORE_REPLACE;
 }
 
-/* A last-write-wins bucket: the newest stays alone. Where that is the one that is here already nothing changes, not
- * even the context: a repeated message must find the loser as unknown as the first one did and be told the same winner.
- */
-static enum store_verdict keep_newest(struct replica_merge *merge, struct store_draft *draft, const struct sides *sides,
-                                      struct object *merged)
-{
-    const struct object *current = sides->current, *incoming = sides->incoming;
-    object_keep_newest(merged);
-    const struct version *newest = object_newest(merged), *theirs = object_newest(incoming);
-    bool lost = newest != NULL && theirs != NULL && !dot_equal(&newest->dot, &theirs->dot)
-                && !context_covers(&current->context, &theirs->dot);
-    if (lost)
-        merge->winner = newest->time;
-    if (newest != NULL && current->live_count == 1 && has_version_like(current, newest))
-        return keep(merge, MERGE_DONE);
-    return encode(merge, draft, merged);
-}
-
 /* In any other bucket both stay, but who is shown one version is shown the newest. What was sent is there, behind a
  * later one: the sender may have to outdo that. A repeated message finds the same. */
 static void note_winner(struct replica_merge *merge, const struct object *object, const struct object *incoming)
@@ -129,6 +105,24 @@ static bool has_same_versions(const struct object *a, const struct object *b)
             return false;
     }
     return true;
+}
+
+/* A last-write-wins bucket. Where what stays is what is here already nothing changes, not even the context: a repeated
+ * message must find the loser as unknown as the first one did and be told the same winner. A loser that stays behind
+ * the winner is found again. */
+static enum store_verdict keep_newest(struct replica_merge *merge, struct store_draft *draft, const struct sides *sides,
+                                      struct object *merged)
+{
+    const struct object *current = sides->current, *incoming = sides->incoming;
+    object_keep_newest(merged, sides->own);
+    const struct version *newest = object_newest(merged), *theirs = object_newest(incoming);
+    bool lost = newest != NULL && theirs != NULL && !dot_equal(&newest->dot, &theirs->dot)
+                && (!context_covers_version(&current->context, theirs) || find_live(merged, &theirs->dot) != NULL);
+    if (lost)
+        merge->winner = newest->time;
+    if (newest != NULL && has_same_versions(current, merged))
+        return keep(merge, MERGE_DONE);
+    return encode(merge, draft, merged);
 }
 
 /* Did the own horizon, and not a later write alone, kill all that came? */
@@ -243,6 +237,6 @@ bool replica_merge_copies(struct object *object, hybrid_time *horizon, const str
         *horizon = copies[i].horizon > *horizon ? copies[i].horizon : *horizon;
     }
     if (keeps_newest)
-        object_keep_newest(object);
+        object_keep_newest(object, *horizon);
     return record_fits(object);
 }

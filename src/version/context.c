@@ -40,14 +40,16 @@ bool context_covers(const struct context *context, const struct dot *dot)
     return dot->counter <= context_counter(context, &dot->actor);
 }
 
+bool context_covers_attempt(const struct context *context, uint64_t request, uint32_t attempt)
+{
+    struct actor name = request_actor(request);
+    return attempt <= context_counter(context, &name);
+}
+
 bool context_covers_version(const struct context *context, const struct version *version)
 {
-    if (context_covers(context, &version->dot))
-        return true;
-    if (version->request == 0)
-        return false;
-    struct actor name = request_actor(version->request);
-    return version->attempt <= context_counter(context, &name);
+    return context_covers(context, &version->dot)
+           || (version->request != 0 && context_covers_attempt(context, version->request, version->attempt));
 }
 
 bool context_contains(const struct context *large, const struct context *small)

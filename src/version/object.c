@@ -60,8 +60,8 @@ static bool is_earlier_attempt(const struct version *old, const struct version *
     return fresh->request != 0 && old->request == fresh->request && old->attempt < fresh->attempt;
 }
 
-void object_put(struct object *out, const struct object *object, const struct context *covered,
-                const struct version *fresh, struct arena *arena)
+void object_put_over(struct object *out, const struct object *object, const struct context *covered,
+                     const struct version *fresh, hybrid_time later_than, struct arena *arena)
 {
     /* Otherwise the write would be dead for everyone who knows these contexts. */
     CHECK(!context_covers_version(&object->context, fresh));
@@ -72,7 +72,8 @@ void object_put(struct object *out, const struct object *object, const struct co
     uint32_t count = 0;
     for (uint32_t i = 0; i < object->live_count; i++) {
         const struct version *old = &object->live[i];
-        bool goes = covered == NULL || context_covers_version(covered, old) || is_earlier_attempt(old, fresh);
+        bool is_covered = covered == NULL || context_covers_version(covered, old);
+        bool goes = (is_covered && old->time <= later_than) || is_earlier_attempt(old, fresh);
         CHECK(!goes || old->time < fresh->time);
         if (!goes)
             live[count++] = *old;
@@ -84,8 +85,19 @@ void object_put(struct object *out, const struct object *object, const struct co
     out->live_count = count;
 }
 
-void object_keep_newest(struct object *object)
+void object_put(struct object *out, const struct object *object, const struct context *covered,
+                const struct version *fresh, struct arena *arena)
 {
-    if (object->live_count > 1)
-        object->live_count = 1;
+    object_put_over(out, object, covered, fresh, HYBRID_TIME_MAX, arena);
+}
+
+void object_keep_newest(struct object *object, hybrid_time horizon)
+{
+    uint32_t kept = 0;
+    while (kept < object->live_count) {
+        const struct version *version = &object->live[kept++];
+        if (version->request == 0 || version->time <= horizon)
+            break;
+    }
+    object->live_count = kept;
 }

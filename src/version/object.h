@@ -79,7 +79,9 @@ static inline bool version_is_expired(const struct version *version, uint64_t no
 
 /* Does the context know of this write? */
 bool context_covers(const struct context *context, const struct dot *dot);
-/* The same of a version, by either of its names. */
+/* Does it know that this attempt of a request has been overtaken or overwritten? */
+bool context_covers_attempt(const struct context *context, uint64_t request, uint32_t attempt);
+/* Does it know of this version, by either of its names? */
 bool context_covers_version(const struct context *context, const struct version *version);
 /* Every pair of `small` is covered by `large`. */
 bool context_contains(const struct context *large, const struct context *small);
@@ -109,6 +111,13 @@ void object_merge(struct object *out, const struct object *a, hybrid_time horizo
 void object_put(struct object *out, const struct object *object, const struct context *covered,
                 const struct version *fresh, struct arena *arena);
 
+/* The same for a last-write-wins bucket, where only the newest is shown: live versions later than `later_than` stay
+ * behind the new one, although they are known (HYBRID_TIME_MAX: none). For an attempt of a request, when the request
+ * began: when a later attempt turns out to have overtaken this one, and with it what this one knew is dead, they are
+ * the newest. */
+void object_put_over(struct object *out, const struct object *object, const struct context *covered,
+                     const struct version *fresh, hybrid_time later_than, struct arena *arena);
+
 /* The dot of the next write by `node` in this `incarnation` to `object` [R1]: the next counter of the
  * pair of this incarnation that the context holds, or counter 1 of `birth_if_new`. *birth_used tells
  * whether birth_if_new was consumed. */
@@ -122,8 +131,10 @@ struct dot object_next_dot(const struct object *object, uint32_t node, uint64_t 
 struct dot object_next_dot_above(const struct object *object, uint64_t birth_floor, uint32_t node, uint64_t incarnation,
                                  uint64_t birth_if_new, bool *birth_used);
 
-/* Keeps only the newest live version (last-write-wins buckets). */
-void object_keep_newest(struct object *object);
+/* Last-write-wins buckets: keeps only the newest live version, the one that is shown. As long as that may turn out to
+ * have been overtaken by a later attempt of its request (it has a second name and is later than the horizon), the next
+ * newest stays behind it, and so on: what it has driven out would be lost with it. */
+void object_keep_newest(struct object *object, hybrid_time horizon);
 
 /* Drops pairs beyond `keep` (10 in the paper), oldest first, but only pairs with time <= horizon and
  * without a live dot [R4]. In place. */

@@ -86,7 +86,7 @@ static void play_write(struct play *play, unsigned node, bool newest)
     bool is_partial = !newest && prng_below(&play->prng, 2) == 0 && context_contains(&object.context, &known.context);
     object_put(&out, &object, is_partial ? &known.context : NULL, &fresh, &other);
     if (newest)
-        object_keep_newest(&out);
+        object_keep_newest(&out, 0);
     replace(&play->at[node], encoded(&out));
 }
 
@@ -235,6 +235,51 @@ static struct version value_at(uint32_t node, hybrid_time time)
     return (struct version){.dot = {{node, 7, 1}, 1}, .time = time, .expiry_stamp = time, .value = bytes_of("v", 1)};
 }
 
+/* Which attempt of its request made it may yet be overtaken; what it has driven out would be the newest then [R10]. */
+static void what_a_named_version_drives_out_stays_behind_it(void **state)
+{
+    (void)state;
+    struct replica_merge merge;
+    struct pair pairs[3];
+    struct version named = value_at(2, hybrid_of_ms(3000)), plain = value_at(3, hybrid_of_ms(2000)),
+                   older = value_at(4, hybrid_of_ms(1000));
+    named.request = 77;
+    named.attempt = 1;
+    struct object objects[] = {object_of(&named, &pairs[0]), object_of(&plain, &pairs[1]),
+                               object_of(&older, &pairs[2])};
+    struct blob *sent[] = {encoded(&objects[0]), encoded(&objects[1]), encoded(&objects[2])};
+    arena_reset(&other);
+    struct blob *both = merge_into(&merge, sent[0], sent[1], true);
+    assert_true(merge.winner == named.time);
+    struct object result = decoded(both);
+    assert_int_equal(result.live_count, 2);
+    assert_true(dot_equal(&result.live[0].dot, &named.dot) && dot_equal(&result.live[1].dot, &plain.dot));
+    struct blob *again = merge_into(&merge, both, sent[1], true);
+    assert_ptr_equal(again, both);
+    assert_true(merge.winner == named.time); /* and is told the same again */
+    blob_release(again);
+    again = merge_into(&merge, both, sent[2], true);
+    assert_ptr_equal(again, both); /* behind one that nothing can overtake nothing stays */
+    blob_release(again);
+
+    /* Another attempt, made elsewhere without knowing of either, that is older than what was driven out. */
+    struct version next = value_at(5, hybrid_of_ms(1500));
+    next.request = 77;
+    next.attempt = 2;
+    struct pair known[] = {{request_actor(77), 1, next.time}, {next.dot.actor, 1, next.time}};
+    struct object overtaking = {.context = {known, 2}, .live = &next, .live_count = 1};
+    struct blob *late = encoded(&overtaking), *after = merge_into(&merge, both, late, true);
+    result = decoded(after);
+    assert_int_equal(result.live_count, 1);
+    assert_true(dot_equal(&result.live[0].dot, &plain.dot));
+    assert_true(merge.winner == plain.time);
+    blob_release(late);
+    blob_release(after);
+    blob_release(both);
+    for (unsigned i = 0; i < 3; i++)
+        blob_release(sent[i]);
+}
+
 static void the_clock_follows_what_comes_but_not_an_absurd_time(void **state)
 {
     (void)state;
@@ -368,6 +413,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_merges_as_objects_are_merged),
         cmocka_unit_test(only_the_newest_stays_where_the_bucket_says_so),
+        cmocka_unit_test(what_a_named_version_drives_out_stays_behind_it),
         cmocka_unit_test(the_clock_follows_what_comes_but_not_an_absurd_time),
         cmocka_unit_test(what_cannot_be_decoded_changes_nothing),
         cmocka_unit_test(more_siblings_than_a_record_takes_change_nothing),

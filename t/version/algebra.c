@@ -110,6 +110,13 @@ static void merge_is_a_join_with_horizons_freed_objects_and_pruned_contexts(void
     assert_laws((struct plan){.with_horizons = true});
 }
 
+static void merge_is_a_join_with_requests_that_were_retried(void **state)
+{
+    (void)state;
+    assert_laws((struct plan){.with_requests = true});
+    assert_laws((struct plan){.with_requests = true, .with_horizons = true});
+}
+
 /* The laws must not rest on dots naming one value each: a broken promise elsewhere must not keep replicas apart. */
 static void merge_is_a_join_even_when_a_dot_names_two_values(void **state)
 {
@@ -128,6 +135,8 @@ static void merge_is_a_join_even_when_a_dot_names_two_values(void **state)
             versions[i].expiry_stamp = 100 + prng_below(&prng, 2);
             versions[i].expiry_ms = prng_below(&prng, 3);
             versions[i].marks = (uint8_t)prng_below(&prng, 4);
+            versions[i].request = prng_below(&prng, 2);
+            versions[i].attempt = versions[i].request == 0 ? 0 : 1 + (uint32_t)prng_below(&prng, 2);
             versions[i].value = bytes_of("abab", 1 + prng_below(&prng, 4));
             states[i] = (struct state){{{&pair, 1}, &versions[i], 1}, 0};
         }
@@ -151,6 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(merge_is_a_join_with_stamps_marks_and_dropped_bytes),
         cmocka_unit_test(merge_is_a_join_with_horizons_freed_objects_and_pruned_contexts),
+        cmocka_unit_test(merge_is_a_join_with_requests_that_were_retried),
         cmocka_unit_test(merge_is_a_join_even_when_a_dot_names_two_values),
         cmocka_unit_test(every_merge_that_is_no_join_breaks_a_law),
     };

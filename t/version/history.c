@@ -63,6 +63,33 @@ static void last_write_wins_holds_with_horizons(void **state)
     assert_holds((struct plan){.merge = object_merge, .with_horizons = true, .newest_only = true});
 }
 
+static void a_retried_request_is_carried_out_once_wherever_its_attempts_end_up(void **state)
+{
+    (void)state;
+    assert_holds((struct plan){.merge = object_merge, .with_requests = true});
+    assert_holds((struct plan){.merge = object_merge, .with_requests = true, .newest_only = true});
+    assert_holds((struct plan){.merge = object_merge, .with_requests = true, .with_horizons = true});
+    assert_holds(
+        (struct plan){.merge = object_merge, .with_requests = true, .with_horizons = true, .newest_only = true});
+}
+
+static void an_attempt_that_comes_back_is_noticed(void **state)
+{
+    (void)state;
+    assert_noticed((struct plan){.merge = merge_without_names, .with_requests = true});
+    assert_noticed((struct plan){.merge = merge_without_names, .with_requests = true, .newest_only = true});
+    assert_noticed((struct plan){.merge = object_merge, .with_requests = true, .bare_attempts = true});
+}
+
+/* An attempt may be carried out late, drive out what came after its request began, and be found overtaken afterwards.
+ */
+static void what_an_overtaken_attempt_has_driven_out_comes_back(void **state)
+{
+    (void)state;
+    assert_noticed(
+        (struct plan){.merge = object_merge, .with_requests = true, .newest_only = true, .drives_out = true});
+}
+
 static void every_wrong_merge_is_noticed(void **state)
 {
     (void)state;
@@ -102,6 +129,9 @@ int main(void)
         cmocka_unit_test(the_newest_write_lives_in_a_last_write_wins_bucket),
         cmocka_unit_test(the_dead_stay_dead_when_records_are_freed_and_contexts_pruned),
         cmocka_unit_test(last_write_wins_holds_with_horizons),
+        cmocka_unit_test(a_retried_request_is_carried_out_once_wherever_its_attempts_end_up),
+        cmocka_unit_test(an_attempt_that_comes_back_is_noticed),
+        cmocka_unit_test(what_an_overtaken_attempt_has_driven_out_comes_back),
         cmocka_unit_test(every_wrong_merge_is_noticed),
         cmocka_unit_test(a_dropped_pair_that_is_gone_on_with_is_noticed),
         cmocka_unit_test(a_context_that_comes_without_its_horizon_is_noticed),

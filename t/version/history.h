@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { REPLICAS = 4, MESSAGES = 12, WRITES_MAX = 64, TOUCHES_MAX = 64, PRUNE_ABOVE = 2 };
+enum { REPLICAS = 4, MESSAGES = 12, WRITES_MAX = 64, TOUCHES_MAX = 64, REQUESTS_MAX = 16, PRUNE_ABOVE = 2 };
 
 typedef void (*merge_function)(struct object *out, const struct object *a, hybrid_time horizon_a,
                                const struct object *b, hybrid_time horizon_b, struct arena *arena);
@@ -37,7 +37,17 @@ struct write {
     hybrid_time time;
     uint32_t flags;
     bool is_delete;
-    uint64_t overwrites; /* the writes that it was meant to replace */
+    uint64_t overwrites; /* the writes that it was meant to replace, beside earlier attempts of its request */
+    uint64_t request;
+    uint32_t attempt;
+};
+
+/* A write that was forwarded: its sender gives up on attempts that may yet be carried out, once each [R10]. */
+struct request {
+    uint64_t name;
+    uint32_t attempts; /* drawn */
+    uint32_t waiting;  /* bit set of attempts that have not been carried out */
+    hybrid_time began;
 };
 
 struct touch {
@@ -61,6 +71,9 @@ struct plan {
     bool forgets_floor; /* negative control: pairs that came back from elsewhere are gone on with */
     bool bare_contexts; /* negative control: what was read is not merged, with its horizon, before a cas */
     bool horizon_early; /* negative control: the horizon moves before everyone is in sync */
+    bool with_requests; /* some writes are attempts of requests, carried out late and in any order */
+    bool bare_attempts; /* negative control: an attempt after the first does not cover those before it */
+    bool drives_out;    /* negative control: what an attempt drives out of a last-write-wins bucket is gone */
 };
 
 struct history {
@@ -71,7 +84,8 @@ struct history {
     struct place messages[MESSAGES];
     struct write writes[WRITES_MAX];
     struct touch touches[TOUCHES_MAX];
-    uint32_t write_count, touch_count;
+    struct request requests[REQUESTS_MAX];
+    uint32_t write_count, touch_count, request_count;
     hybrid_time horizon; /* the highest anywhere */
     const char *broken;  /* the first claim that did not hold */
 };
@@ -120,11 +134,25 @@ static inline void place_copy(struct place *to, const struct place *from)
     to->record = record;
 }
 
+/* Attempts before this one; they may not have been made yet when it was. */
+static inline uint64_t earlier_attempts(const struct history *history, const struct write *write)
+{
+    uint64_t earlier = 0;
+    for (uint32_t i = 0; i < history->write_count && write->request != 0; i++) {
+        const struct write *other = &history->writes[i];
+        if (other->request == write->request && other->attempt < write->attempt)
+            earlier |= (uint64_t)1 << i;
+    }
+    return earlier;
+}
+
 static inline uint64_t overwritten(const struct history *history, uint64_t writes)
 {
     uint64_t gone = 0;
-    for (uint32_t i = 0; i < history->write_count; i++)
-        gone |= (writes >> i & 1) != 0 ? history->writes[i].overwrites : 0;
+    for (uint32_t i = 0; i < history->write_count; i++) {
+        if ((writes >> i & 1) != 0)
+            gone |= history->writes[i].overwrites | earlier_attempts(history, &history->writes[i]);
+    }
     return gone;
 }
 
@@ -133,19 +161,23 @@ static inline int write_compare(const struct write *a, const struct write *b)
     return a->time != b->time ? (a->time < b->time ? -1 : 1) : dot_compare(&a->dot, &b->dot);
 }
 
+/* The newest of these writes, as a set; none of none. */
+static inline uint64_t newest_of(const struct history *history, uint64_t writes)
+{
+    uint32_t newest = WRITES_MAX;
+    for (uint32_t i = 0; i < history->write_count; i++) {
+        if ((writes >> i & 1) != 0
+            && (newest == WRITES_MAX || write_compare(&history->writes[i], &history->writes[newest]) > 0))
+            newest = i;
+    }
+    return newest == WRITES_MAX ? 0 : (uint64_t)1 << newest;
+}
+
 /* The writes that must be live where `writes` are known. */
 static inline uint64_t must_live(const struct history *history, uint64_t writes)
 {
     uint64_t live = writes & ~overwritten(history, writes);
-    if (!history->plan.newest_only || live == 0)
-        return live;
-    uint32_t newest = WRITES_MAX;
-    for (uint32_t i = 0; i < history->write_count; i++) {
-        if ((live >> i & 1) != 0
-            && (newest == WRITES_MAX || write_compare(&history->writes[i], &history->writes[newest]) > 0))
-            newest = i;
-    }
-    return (uint64_t)1 << newest;
+    return history->plan.newest_only ? newest_of(history, live) : live;
 }
 
 static inline uint32_t write_of_dot(const struct history *history, const struct dot *dot)
@@ -200,6 +232,13 @@ static inline bool may_be_freed(const struct history *history, uint32_t id)
     return history->writes[id].is_delete && history->writes[id].time <= history->horizon;
 }
 
+/* What was driven out is there only as long as what has done so may turn out to have been overtaken. */
+static inline void check_behind_newest(struct history *history, const struct object *object)
+{
+    for (uint32_t i = 1; i < object->live_count; i++)
+        broken(history, object->live[i - 1].request != 0, "the newest stays alone");
+}
+
 static inline void check_live(struct history *history, const struct place *place, const struct object *object)
 {
     uint64_t live = 0, expected = must_live(history, place->knows.writes);
@@ -212,7 +251,9 @@ static inline void check_live(struct history *history, const struct place *place
         live |= (uint64_t)1 << id;
         check_version(history, place, &object->live[i], id);
     }
-    broken(history, (live & ~expected) == 0, "what was overwritten is dead");
+    broken(history, (live & overwritten(history, place->knows.writes)) == 0, "what was overwritten is dead");
+    if (history->plan.newest_only)
+        check_behind_newest(history, object);
     for (uint32_t id = 0; id < history->write_count; id++) {
         if ((expected & ~live) >> id & 1)
             broken(history, may_be_freed(history, id), "what nobody overwrote is live");
@@ -257,7 +298,7 @@ static inline void node_store(struct history *history, uint32_t id, struct objec
 {
     struct node *node = &history->nodes[id];
     if (history->plan.newest_only)
-        object_keep_newest(object);
+        object_keep_newest(object, history->plan.drives_out ? HYBRID_TIME_MAX : node->place.horizon);
     if (history->plan.with_horizons) {
         struct pair pairs[WRITES_MAX * 2];
         CHECK(object->context.count <= WRITES_MAX * 2);
@@ -311,6 +352,82 @@ static inline hybrid_time newest_time(const struct history *history, uint64_t wr
     return newest;
 }
 
+/* Which attempt of which request comes now, as bits of `waiting`; one that is carried out is not again. */
+static inline struct request *any_request(struct history *history, uint32_t *attempt)
+{
+    struct prng *prng = &history->prng;
+    if (history->request_count == 0 || (history->request_count < REQUESTS_MAX && prng_below(prng, 3) == 0)) {
+        struct request *made = &history->requests[history->request_count++];
+        made->name = prng_next(prng) | 1;
+        made->began = newest_time(history, UINT64_MAX);
+    }
+    /* Mostly the last one, else few would have several attempts before something else happens. */
+    uint32_t back = (uint32_t)prng_below(prng, prng_below(prng, 3) == 0 ? history->request_count : 1);
+    struct request *request = &history->requests[history->request_count - 1 - back];
+    if (request->attempts < 5 && (request->waiting == 0 || prng_below(prng, 2) == 0)) {
+        request->attempts++;
+        request->waiting |= (uint32_t)1 << request->attempts;
+    }
+    *attempt = 1 + (uint32_t)prng_below(prng, request->attempts + (request->attempts == 0));
+    if ((request->waiting >> *attempt & 1) == 0)
+        return NULL;
+    request->waiting &= ~((uint32_t)1 << *attempt);
+    return request;
+}
+
+/* What a coordinator finds out first: is the request done already, or has a later attempt overtaken this one? */
+static inline bool is_attempt_over(const struct object *object, const struct object *seen, uint64_t name,
+                                   uint32_t attempt)
+{
+    for (uint32_t i = 0; i < object->live_count; i++) {
+        if (object->live[i].request == name)
+            return true;
+    }
+    return context_covers_attempt(&object->context, name, attempt)
+           || context_covers_attempt(&seen->context, name, attempt);
+}
+
+static inline void drop_pair(struct context *context, struct actor actor)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < context->count; i++) {
+        if (actor_compare(&context->pairs[i].actor, &actor) != 0)
+            context->pairs[kept++] = context->pairs[i];
+    }
+    context->count = kept;
+}
+
+static inline void put_write(struct history *history, uint32_t id, const struct place *read, struct write *write,
+                             const struct object *object, const struct object *seen, hybrid_time later_than,
+                             struct arena *arena)
+{
+    struct node *node = &history->nodes[id];
+    struct object put;
+    uint32_t number = history->write_count;
+    uint8_t value[2] = {'v', (uint8_t)number};
+    struct version fresh = {.dot = write->dot, .time = write->time, .expiry_stamp = write->time};
+    fresh.flags = write->flags;
+    fresh.request = write->request;
+    fresh.attempt = write->attempt;
+    fresh.kind = write->is_delete ? VERSION_TOMBSTONE : VERSION_VALUE;
+    fresh.value = write->is_delete ? bytes_of(NULL, 0) : bytes_of(value, 2);
+    history->writes[history->write_count++] = *write;
+    node->place.knows.writes |= (read == NULL ? 0 : read->knows.writes) | (uint64_t)1 << number;
+    node->place.knows.bytes |= (uint64_t)!write->is_delete << number;
+    object_put_over(&put, object, read == NULL ? NULL : &seen->context, &fresh, later_than, arena);
+    if (history->plan.bare_attempts)
+        drop_pair(&put.context, request_actor(write->request));
+    node_store(history, id, &put);
+}
+
+static inline uint64_t writes_until(const struct history *history, hybrid_time time)
+{
+    uint64_t writes = 0;
+    for (uint32_t i = 0; i < history->write_count; i++)
+        writes |= (uint64_t)(history->writes[i].time <= time) << i;
+    return writes;
+}
+
 /* A set (`read` NULL) or a cas with what was read from `read`. */
 static inline void do_put(struct history *history, uint32_t id, const struct place *read, bool is_delete)
 {
@@ -319,25 +436,31 @@ static inline void do_put(struct history *history, uint32_t id, const struct pla
     struct arena arena;
     arena_init(&arena);
     struct node *node = &history->nodes[id];
-    struct object object = place_object(&node->place, &arena), put;
+    struct object object = place_object(&node->place, &arena);
     struct object seen = read == NULL ? object : place_object(read, &arena);
-    uint32_t number = history->write_count;
     struct write write = {.is_delete = is_delete, .flags = (uint32_t)prng_below(&history->prng, 3)};
+    struct request *request = NULL;
+    /* What a cas has read was written before it began, on all its attempts: for last-write-wins they are sets. */
+    bool may_have_name = history->plan.with_requests && (read == NULL || !history->plan.newest_only);
+    if (may_have_name && prng_below(&history->prng, 4) != 0)
+        request = any_request(history, &write.attempt);
+    write.request = request != NULL ? request->name : 0;
+    write.attempt = request != NULL ? write.attempt : 0;
     write.overwrites = read == NULL ? node->place.knows.writes : read->knows.writes;
-    hybrid_observe(&node->clock, newest_time(history, write.overwrites));
-    write.time = hybrid_next(&node->clock, history_now(history));
-    write.dot = draw_dot(history, id, &object);
-
-    uint8_t value[2] = {'v', (uint8_t)number};
-    struct version fresh = {.dot = write.dot, .time = write.time, .expiry_stamp = write.time, .flags = write.flags};
-    fresh.kind = is_delete ? VERSION_TOMBSTONE : VERSION_VALUE;
-    fresh.value = is_delete ? bytes_of(NULL, 0) : bytes_of(value, 2);
-    if (history->broken == NULL) {
-        history->writes[history->write_count++] = write;
-        node->place.knows.writes |= write.overwrites | (uint64_t)1 << number;
-        node->place.knows.bytes |= (uint64_t)!is_delete << number;
-        object_put(&put, &object, read == NULL ? NULL : &seen.context, &fresh, &arena);
-        node_store(history, id, &put);
+    hybrid_observe(&node->clock, newest_time(history, write.overwrites | node->place.knows.writes));
+    hybrid_time later_than = HYBRID_TIME_MAX;
+    if (request != NULL) {
+        hybrid_observe(&node->clock, request->began);
+        if (history->plan.newest_only) {
+            later_than = history->plan.drives_out ? HYBRID_TIME_MAX : request->began;
+            write.overwrites &= writes_until(history, request->began);
+        }
+    }
+    if (request == NULL || !is_attempt_over(&object, &seen, request->name, write.attempt)) {
+        write.time = hybrid_next(&node->clock, history_now(history));
+        write.dot = draw_dot(history, id, &object);
+        if (history->broken == NULL)
+            put_write(history, id, read, &write, &object, &seen, later_than, &arena);
     }
     arena_close(&arena);
 }
@@ -424,6 +547,8 @@ static inline void do_horizon(struct history *history)
     }
     hybrid_time horizon = newest_time(history, UINT64_MAX);
     history->ms = hybrid_ms(horizon) + 1; /* the grace: nobody writes at or before the horizon any more */
+    for (uint32_t i = 0; i < history->request_count; i++)
+        history->requests[i].waiting = 0; /* and it is longer than the longest deadline */
     history->horizon = horizon;
     for (uint32_t i = 0; i < REPLICAS; i++) {
         if (prng_below(&history->prng, 4) != 0)

@@ -125,6 +125,31 @@ static inline void merge_without_horizon(struct object *out, const struct object
     object_merge(out, a, 0, b, 0, arena);
 }
 
+static inline struct object wrong_without_names(const struct object *object, struct arena *arena)
+{
+    struct object bare = *object;
+    bare.live = arena_alloc(arena, object->live_count * sizeof *bare.live);
+    for (uint32_t i = 0; i < object->live_count; i++) {
+        bare.live[i] = object->live[i];
+        bare.live[i].request = bare.live[i].attempt = 0;
+    }
+    return bare;
+}
+
+/* Asks whether a context covers the dots of versions, not their second names. */
+static inline void merge_without_names(struct object *out, const struct object *a, hybrid_time horizon_a,
+                                       const struct object *b, hybrid_time horizon_b, struct arena *arena)
+{
+    struct object left = wrong_without_names(a, arena), right = wrong_without_names(b, arena);
+    object_merge(out, &left, horizon_a, &right, horizon_b, arena);
+    for (uint32_t i = 0; i < out->live_count; i++) {
+        const struct version *named = wrong_find(a, &out->live[i].dot);
+        named = named != NULL ? named : wrong_find(b, &out->live[i].dot);
+        out->live[i].request = named->request;
+        out->live[i].attempt = named->attempt;
+    }
+}
+
 /* Lets a horizon kill what both sides hold. */
 static inline void merge_with_deadly_horizon(struct object *out, const struct object *a, hybrid_time horizon_a,
                                              const struct object *b, hybrid_time horizon_b, struct arena *arena)
