@@ -74,6 +74,24 @@ static void flush_is_later_than_the_clock_of_any_member(void **state)
     owners_close(ring);
 }
 
+/* Its time would hide whatever the others write until then. */
+static void a_flush_at_a_node_whose_clock_is_far_ahead_is_refused_by_the_others(void **state)
+{
+    (void)state;
+    owners_open(ring);
+    set_some();
+    hybrid_observe(node_clock(ring->machines[1].shared), hybrid_of_ms(ring->now.wall_ms + 10 * REPLICA_AHEAD_MS_MAX));
+    assert_int_equal(run(ring, 1, flush_request(0)), REQUEST_FAILED);
+    assert_true(registers_of(0).flushed == 0 && registers_of(2).flushed == 0);
+    struct flush_registers far = registers_of(1); /* as gossip and greetings tell them */
+    coordinator_take_registers(&ring_loop(ring, 0, 0)->coordinator, ring->now, &far);
+    ring_pump(ring);
+    assert_int_equal(registers_of(0).flushed, 0);
+    set_some();
+    assert_true(shown(0) == 12 && shown(2) == 12);
+    owners_close(ring);
+}
+
 static void it_answers_when_all_that_are_up_have_stored_it(void **state)
 {
     (void)state;
@@ -213,6 +231,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(flush_hides_everything_everywhere),
         cmocka_unit_test(flush_is_later_than_the_clock_of_any_member),
+        cmocka_unit_test(a_flush_at_a_node_whose_clock_is_far_ahead_is_refused_by_the_others),
         cmocka_unit_test(it_answers_when_all_that_are_up_have_stored_it),
         cmocka_unit_test(who_was_away_hears_of_it_before_any_data),
         cmocka_unit_test(who_says_nothing_holds_it_up_for_half_its_time),

@@ -550,6 +550,45 @@ static void an_impossible_winner_is_no_acknowledgement(void **state)
     owners_close(ring);
 }
 
+/* Whatever the id of the WRITE is. */
+static void answer_writes(unsigned machine, unsigned from, hybrid_time winner)
+{
+    for (uint64_t id = 0; id < 64 << 16; id++) {
+        const struct message_write_reply reply = {.id = id, .epoch = 1, .winner = winner};
+        (void)coordinator_on_write_reply(&ring_loop(ring, machine, 0)->coordinator, ring->now, ring->machines[from].id,
+                                         &reply);
+    }
+    ring_pump(ring);
+}
+
+/* Others go on with later and later times, which no clock follows. */
+static void a_loser_is_written_anew_again_and_again_but_never_taken_for_a_winner(void **state)
+{
+    (void)state;
+    static const unsigned turns[] = {10, 16, 17};
+    for (unsigned i = 0; i < 3; i++) {
+        owners_open(ring);
+        unsigned first = at(ring, "l:k", 0), second = at(ring, "l:k", 1);
+        rule(FATE_LOST, MESSAGE_WRITE, ANY, ANY);
+        struct request *request = asked_to(REQUEST_SET, "l:k", "v");
+        start(ring, first, request);
+        uint64_t far_ms = ring->now.wall_ms + 10 * REPLICA_AHEAD_MS_MAX;
+        for (unsigned turn = 0; turn < turns[i]; turn++) {
+            assert_false(is_done(request));
+            answer_writes(first, second, hybrid_of_ms(far_ms + 1000 * turn));
+        }
+        assert_int_equal(COORDINATED(ring, first, restamps), turns[i] < 16 ? turns[i] : 16);
+        assert_int_equal(is_done(request), turns[i] > 16);
+        if (turns[i] > 16) {
+            assert_int_equal(request->failure, FAILURE_TIMEOUT); /* unknown: it is here, and may win yet */
+        } else {
+            answer_writes(first, second, 0);
+            assert_true(is_done(request) && request->status == REQUEST_OK);
+        }
+        owners_close(ring);
+    }
+}
+
 static void lww_writes_do_not_restamp_while_clocks_agree(void **state)
 {
     (void)state;
@@ -655,6 +694,7 @@ int main(void)
         cmocka_unit_test(a_write_after_another_is_the_newest_whatever_the_clocks_say),
         cmocka_unit_test(who_has_been_answered_is_not_restamped),
         cmocka_unit_test(an_impossible_winner_is_no_acknowledgement),
+        cmocka_unit_test(a_loser_is_written_anew_again_and_again_but_never_taken_for_a_winner),
         cmocka_unit_test(lww_writes_do_not_restamp_while_clocks_agree),
         cmocka_unit_test(stale_epoch_waits_for_view),
         cmocka_unit_test(who_waits_in_vain_for_a_view_has_an_unknown_outcome),
