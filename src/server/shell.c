@@ -109,6 +109,7 @@ static struct database_options options_of(struct shell *shell, const char *direc
                                                .wake_loop = wake_loop,
                                                .wake_storage = wake_storage,
                                                .wake_sync = wake_sync,
+                                               .present = hybrid_of_ms(clock_now().wall_ms),
                                                .report = report,
                                                .host = shell},
                                      .loops = STORE_LOOPS(shell),
@@ -255,6 +256,8 @@ static const char *reason_for_doubt(const struct shell *shell)
         return "its files are a copy of those that it ran on last";
     if (found->clean)
         return NULL;
+    if (found->damaged != 0)
+        return "its log is damaged";
     if (!last->is_same_boot)
         return "the machine has stopped or lost power since it ran last";
     return cluster_has_buffered(&shell->cluster) ? "it was killed, and its buckets are not all kept on disk" : NULL;

@@ -122,20 +122,24 @@ static enum engine_status put_item(struct engine *engine, const struct batch_ite
     return engine->ops->put(engine, key, blob_bytes(item->record));
 }
 
+static hybrid_time later_of(hybrid_time newest, hybrid_time time, hybrid_time most)
+{
+    return time > newest && time <= most ? time : newest;
+}
+
 /* The clock goes with every batch: a record in the engine is never newer than it, not even one that was written after
- * the caller had looked at the clock. */
+ * the caller had looked at the clock. What is further ahead than any clock may be is data alone. */
 static hybrid_time newest_of_batch(const struct checkpoint *checkpoint, size_t count, hybrid_time newest)
 {
+    const hybrid_time most = hybrid_of_ms(hybrid_ms(newest) + STORE_AHEAD_MS_MAX);
     for (size_t i = 0; i < count; i++) {
         struct version version;
         uint32_t live_count = 0;
         const struct blob *record = checkpoint->batch[i].record;
         if (record == NULL || record_newest(blob_bytes(record), &version, &live_count) != RECORD_OK || live_count == 0)
             continue;
-        if (newest < version.time)
-            newest = version.time;
-        if (newest < version.expiry_stamp)
-            newest = version.expiry_stamp;
+        newest = later_of(newest, version.time, most);
+        newest = later_of(newest, version.expiry_stamp, most);
     }
     return newest;
 }

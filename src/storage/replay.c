@@ -32,6 +32,7 @@ struct replay {
     struct stream **heap; /* the lowest sequence on top */
     size_t heap_count;
     uint64_t floor, sequence_last, generation_last;
+    hybrid_time clock; /* of the last checkpoint */
     struct arena arena;
     bool failed, built_tree;
 };
@@ -67,7 +68,7 @@ static void read_meta(struct replay *replay)
     replay->floor = read_number(replay, META_LOG_FLOOR, LOG_FLOOR_LEN, &next_sequence);
     replay->sequence_last = next_sequence == 0 ? 0 : next_sequence - 1;
     replay->generation_last = replay->floor == 0 ? 0 : replay->floor - 1;
-    replay->found->newest = read_number(replay, META_HYBRID_TIME, 8, NULL);
+    replay->found->newest = replay->clock = read_number(replay, META_HYBRID_TIME, 8, NULL);
     uint64_t stopped_at = read_number(replay, META_CLEAN_STOP, 8, NULL);
     replay->found->clean = stopped_at == replay->floor;
 }
@@ -172,6 +173,7 @@ static void sift_down(struct replay *replay, size_t at)
 /* Others follow the damaged record, so it was whole once, and acknowledged. */
 static void report_damaged(struct replay *replay, struct stream *stream)
 {
+    replay->found->damaged += stream->has_damaged;
     if (stream->has_damaged)
         store_report_corrupt(replay->store, stream->damaged_partition,
                              bytes_of(stream->damaged_key, stream->damaged_key_len));
@@ -184,6 +186,21 @@ static void note_damaged(struct stream *stream)
     stream->damaged_partition = stream->next.partition;
     stream->damaged_key_len = (uint8_t)stream->next.key.len;
     wire_write_bytes(stream->damaged_key, stream->next.key);
+}
+
+/* The segment seems to end here. If it does not, all that follows is lost, for there is nothing to show where it
+ * begins. */
+static void look_behind(struct replay *replay, struct stream *stream)
+{
+    if (!segment_goes_on(&stream->reader))
+        return;
+    char text[256];
+    replay->found->damaged++;
+    snprintf(text, sizeof text,
+             "Segment %s of the log is damaged, or power was lost while it was written: what it has behind byte %llu "
+             "cannot be replayed.",
+             stream->reader.segment->name, (unsigned long long)stream->reader.at);
+    store_report(replay->store, text);
 }
 
 /* Loads the stream's next record. False at its end. A record whose object alone is damaged is passed over; as the last
@@ -201,9 +218,11 @@ static bool advance(struct replay *replay, struct stream *stream)
         return true;
     case SEGMENT_END:
         replay->found->torn_records += stream->has_damaged;
+        look_behind(replay, stream);
         return false;
     case SEGMENT_TORN:
         replay->found->torn_records++;
+        look_behind(replay, stream);
         return false;
     case SEGMENT_TOO_NEW:
         fail(replay,
@@ -257,14 +276,23 @@ static hybrid_time later(hybrid_time a, hybrid_time b)
     return a > b ? a : b;
 }
 
+/* A time that no clock near this one can have issued must not become this node's. */
+static void note_time(struct replay *replay, hybrid_time time)
+{
+    hybrid_time present = replay->store->ports.present;
+    bool is_absurd = present != 0 && hybrid_ms(time) > hybrid_ms(later(present, replay->clock)) + STORE_AHEAD_MS_MAX;
+    if (!is_absurd)
+        replay->found->newest = later(replay->found->newest, time);
+}
+
 static void note_times(struct replay *replay, const struct object *object)
 {
-    hybrid_time newest = replay->found->newest;
     for (uint32_t i = 0; i < object->context.count; i++)
-        newest = later(newest, object->context.pairs[i].time);
-    for (uint32_t i = 0; i < object->live_count; i++)
-        newest = later(newest, later(object->live[i].time, object->live[i].expiry_stamp));
-    replay->found->newest = newest;
+        note_time(replay, object->context.pairs[i].time);
+    for (uint32_t i = 0; i < object->live_count; i++) {
+        note_time(replay, object->live[i].time);
+        note_time(replay, object->live[i].expiry_stamp);
+    }
 }
 
 /* What the record becomes together with the one that is there; NULL when that stays. */

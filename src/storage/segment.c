@@ -201,3 +201,57 @@ enum segment_read segment_read_next(struct segment_reader *reader, struct log_re
     }
     return SEGMENT_TORN;
 }
+
+/* Bytes of the record that may begin with this header, 0: none does. */
+static uint64_t plausible_size(const uint8_t *header, uint64_t left)
+{
+    uint64_t size = log_record_peek(header);
+    return size > LOG_RECORD_HEADER && size <= left && size <= SEGMENT_SEARCH_BYTES ? size : 0;
+}
+
+static bool is_record(struct segment_reader *reader, const uint8_t *header)
+{
+    struct disk_file *file = reader->segment->file;
+    struct bytes data;
+    struct log_record record;
+    if (plausible_size(header, file->size - reader->at) == 0)
+        return false;
+    if (file->map != NULL)
+        data = bytes_of(file->map + reader->at, file->size - reader->at);
+    else if (load_next(reader, &data) != DISK_OK)
+        return false;
+    switch (log_record_read(data, reader->segment->generation, &record)) {
+    case LOG_RECORD_OK:
+    case LOG_RECORD_DAMAGED:
+    case LOG_RECORD_TOO_NEW:
+        return true;
+    case LOG_RECORD_NONE:
+    case LOG_RECORD_TORN:
+        break;
+    }
+    return false;
+}
+
+bool segment_goes_on(struct segment_reader *reader)
+{
+    struct disk_file *file = reader->segment->file;
+    uint64_t from = reader->at, left = file->size - from;
+    uint64_t len = left < SEGMENT_SEARCH_BYTES ? left : SEGMENT_SEARCH_BYTES;
+    uint8_t *copy = NULL;
+    const uint8_t *at = file->map == NULL ? NULL : file->map + from;
+    if (len <= LOG_RECORD_HEADER)
+        return false;
+    if (at == NULL) {
+        at = copy = malloc(len);
+        if (copy == NULL || reader->disk->read(reader->disk, file, from, copy, len) != DISK_OK)
+            len = 0;
+    }
+    bool found = false;
+    for (uint64_t i = 8; i + LOG_RECORD_HEADER <= len && !found; i += 8) {
+        reader->at = from + i;
+        found = is_record(reader, at + i);
+    }
+    reader->at = from;
+    free(copy);
+    return found;
+}

@@ -76,4 +76,10 @@ void segment_reader_close(struct segment_reader *reader);
 /* SEGMENT_RECORD: *out is the next record, valid until the next call. Anything else is the end of what can be read. */
 enum segment_read segment_read_next(struct segment_reader *reader, struct log_record *out);
 
+/* After SEGMENT_END or SEGMENT_TORN: is there a record of the same generation further on, within SEGMENT_SEARCH_BYTES?
+ * Then this is no end, but damage. What is there is only a sign: values may look like anything, so it is not replayed.
+ */
+enum { SEGMENT_SEARCH_BYTES = 4 << 20 };
+bool segment_goes_on(struct segment_reader *reader);
+
 #endif

@@ -29,6 +29,9 @@
 /* Longest key of a record: a client's, or a hint's (hints/hints.h). */
 enum { STORE_KEY_MAX = 254, STORE_HINT_PREFIX = 4 };
 
+/* A record's time that is further ahead of the clock is not counted as one that this node has reached [R2]. */
+enum { STORE_AHEAD_MS_MAX = 60000 };
+
 enum store_kind { STORE_READ, STORE_UPDATE };
 
 enum store_status {
@@ -112,6 +115,9 @@ struct store_ports {
     struct disk *disk;     /* NULL: volatile */
     struct engine *engine; /* NULL: volatile */
     const struct lock_ops *locks;
+    /* The present as the wall clock has it, 0: not known. What is more than STORE_AHEAD_MS_MAX after it, and after all
+     * times that this node itself has issued, is data like any other, but nobody's clock. */
+    hybrid_time present;
     /* Loop `loop` has completions (store_next_done). Called by the storage and the sync thread, and by the loop itself
      * never. */
     void (*wake_loop)(void *host, unsigned loop);
@@ -135,7 +141,9 @@ struct store_recovery {
     uint64_t replayed_records, replayed_bytes;
     uint64_t torn_records; /* tails of segments that do not verify: never acknowledged, unless power was lost or the
                             * disk damaged them */
-    hybrid_time newest;    /* the highest hybrid time found anywhere */
+    uint64_t damaged;      /* places where records are missing from the log that had been whole: the disk has damaged
+                            * them, or has not kept what was not synced. Acknowledged writes may be missing */
+    hybrid_time newest;    /* the highest hybrid time found anywhere, but see store_ports.present */
 };
 
 /* Opens the store for `loops` loops (numbers 0 .. loops - 1; the engine has as many readers), replays the log

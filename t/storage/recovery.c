@@ -186,6 +186,7 @@ static void a_damaged_object_in_the_log_is_reported_and_what_follows_is_replayed
     fixture_open(&fixture);
     assert_int_equal(fixture.found.torn_records, 0);
     assert_int_equal(fixture.found.replayed_records, 2);
+    assert_int_equal(fixture.found.damaged, 1);
     assert_int_equal(fixture.reports, reports + 1);
     assert_non_null(strstr(fixture.last_report, "bad-key"));
     fixture_expect(&fixture, "a", "one");
@@ -208,9 +209,70 @@ static void a_torn_tail_is_counted_and_harms_no_other_record(void **state)
     fixture_open(&fixture);
     assert_int_equal(fixture.found.torn_records, 1);
     assert_int_equal(fixture.found.replayed_records, 1);
+    assert_int_equal(fixture.found.damaged, 0); /* as a killed process may leave it */
     fixture_expect(&fixture, "a", "one");
     fixture_expect(&fixture, "b", NULL);
     fixture_close(&fixture);
+}
+
+/* What hides that records follow: a header whose length is wrong, one whose checksum is, one that has been zeroed, and
+ * a sector of zeros. Records behind it were acknowledged: whoever asks this copy must not rely on it. */
+static void damage_that_hides_the_rest_of_a_segment_is_told_from_its_end(void **state)
+{
+    (void)state;
+    for (unsigned kind = 0; kind < 8; kind++) {
+        struct fixture fixture;
+        fixture_init(&fixture);
+        fixture.disk.unmapped = kind >= 4;
+        fixture_open(&fixture);
+        char key[32];
+        uint64_t at = 0;
+        for (unsigned i = 0; i < 40; i++) {
+            snprintf(key, sizeof key, "key-%u", i);
+            if (i == 10)
+                at = fixture.store->loops[0].log.active->used;
+            fixture_set(&fixture, key, "some value of some length", DURABILITY_COMMITTED);
+        }
+        struct fake_file *file = (struct fake_file *)fixture.store->loops[0].log.active->file;
+        if (kind % 4 < 2)
+            file->live[at + (kind % 4 == 0 ? 9 : 3)] ^= 0x40;
+        else
+            memset(file->live + at, 0, kind % 4 == 2 ? LOG_RECORD_HEADER : 512);
+        fixture_crash(&fixture);
+        unsigned reports = fixture.reports;
+        fixture_open(&fixture);
+        assert_int_equal(fixture.found.replayed_records, 10);
+        assert_int_equal(fixture.found.damaged, 1);
+        assert_int_equal(fixture.reports, reports + 1);
+        assert_non_null(strstr(fixture.last_report, "is damaged"));
+        fixture_close(&fixture);
+    }
+}
+
+static void a_whole_log_is_never_taken_for_a_damaged_one(void **state)
+{
+    (void)state;
+    for (unsigned kind = 0; kind < 2; kind++) {
+        struct fixture fixture;
+        fixture_init(&fixture);
+        fixture.disk.unmapped = kind == 1;
+        fixture_open(&fixture);
+        for (unsigned i = 0; i < 3000;
+             i++) { /* segments are used again and again: what they held is behind their ends */
+            char key[32];
+            snprintf(key, sizeof key, "key-%u", i % 100);
+            fixture_set(&fixture, key, "some value of some length", DURABILITY_COMMITTED);
+            if (i % 500 == 0)
+                fixture_checkpoint(&fixture);
+            if (i % 700 == 0) {
+                fixture_crash(&fixture);
+                fixture_open(&fixture);
+                assert_int_equal(fixture.found.damaged, 0);
+                assert_int_equal(fixture.found.torn_records, 0);
+            }
+        }
+        fixture_close(&fixture);
+    }
 }
 
 static void synced_survives_a_loss_of_power(void **state)
@@ -349,6 +411,41 @@ static void the_clock_of_a_checkpoint_is_not_behind_its_records(void **state)
     fixture_close(&fixture);
 }
 
+/* Such a record comes from a node whose clock is wrong: it is kept, and no start takes its time for this node's [R2].
+ */
+static void an_absurd_time_does_not_become_the_clock(void **state)
+{
+    (void)state;
+    for (unsigned kind = 0; kind < 4; kind++) {
+        bool from_log = kind % 2 == 0, absurd = kind < 2;
+        struct fixture fixture;
+        fixture_init(&fixture);
+        fixture.clock = hybrid_of_ms(1700000000000);
+        fixture.ports.present = fixture.clock;
+        fixture_open(&fixture);
+        hybrid_time sane = fixture.clock;
+        fixture.clock += hybrid_of_ms(absurd ? 2 * STORE_AHEAD_MS_MAX : STORE_AHEAD_MS_MAX / 2);
+        fixture_set(&fixture, "ahead", "one", DURABILITY_COMMITTED);
+        hybrid_time ahead = fixture.clock;
+        fixture.clock = sane;
+        if (!from_log)
+            fixture_checkpoint(&fixture);
+        fixture_crash(&fixture);
+        fixture_open(&fixture);
+        fixture_expect(&fixture, "ahead", "one");
+        if (absurd)
+            assert_true(fixture.found.newest <= sane);
+        else
+            assert_int_equal(fixture.found.newest, ahead);
+        fixture.clock = fixture.found.newest > fixture.clock ? fixture.found.newest : fixture.clock;
+        fixture_checkpoint(&fixture);
+        fixture_stop(&fixture);
+        fixture_open(&fixture);
+        assert_true(absurd ? fixture.found.newest <= sane : fixture.found.newest >= ahead);
+        fixture_close(&fixture);
+    }
+}
+
 static void loops_of_different_number_read_one_log(void **state)
 {
     (void)state;
@@ -478,6 +575,9 @@ int main(void)
         cmocka_unit_test(a_checkpoint_also_completes_synced),
         cmocka_unit_test(after_a_failed_sync_only_a_checkpoint_counts),
         cmocka_unit_test(a_torn_tail_is_counted_and_harms_no_other_record),
+        cmocka_unit_test(damage_that_hides_the_rest_of_a_segment_is_told_from_its_end),
+        cmocka_unit_test(a_whole_log_is_never_taken_for_a_damaged_one),
+        cmocka_unit_test(an_absurd_time_does_not_become_the_clock),
         cmocka_unit_test(a_damaged_object_in_the_log_is_reported_and_what_follows_is_replayed),
         cmocka_unit_test(synced_survives_a_loss_of_power),
         cmocka_unit_test(used_segments_are_never_replayed_again),
