@@ -118,7 +118,7 @@ class Peer:
             raise AssertionError("message %d of the handshake is %d" % (expected, kind))
         return header + fields, fields
 
-    def hello(self, cluster_name=b"ringcached", node=b"stranger", plane=DATA, versions=(1, 1)):
+    def hello(self, cluster_name=b"ringcached", node=b"stranger", plane=DATA, versions=(2, 2)):
         fields = struct.pack(">BBBHQ", *versions, plane, 0, 0x1234567890abcdef) + os.urandom(16) + text(cluster_name) + text(node)
         self.said = saying(HELLO, fields)
         self.client.send(self.said)
