@@ -13,7 +13,8 @@
 enum { LAST_LINES = 60, EXIT_USAGE = 64 };
 
 static const char USAGE[] =
-    "usage: ringsim [--seed N | --seeds A..B] [--nodes S] [--ops K] [--trace] [--break NAME] [--checks]\n"
+    "usage: ringsim [--seed N | --seeds A..B] [--nodes S] [--ops K] [--trace] [--without FAULTS] [--break NAME] "
+    "[--checks]\n"
     "       ringsim balance [--strategy 1|2|3] [--nodes S] [--n N] [--partitions Q] [--tokens T] [--seeds K]\n"
     "       ringsim --judge FILE [--checks]\n"
     "       ringsim --help\n"
@@ -26,6 +27,7 @@ static const char USAGE[] =
     "  --nodes S     so many nodes (1 .. 64), else the seed draws 1 .. 12\n"
     "  --ops K       so many operations of clients, else the seed draws 100 .. 900\n"
     "  --trace       prints every event\n"
+    "  --without F,G these faults never happen, whatever the seed draws: loss, kill, power ...\n"
     "  --break NAME  makes one thing go wrong that a check must catch: then it is a failure if no run is caught\n"
     "  --checks      says how often each check had something to judge\n"
     "\n"
@@ -39,6 +41,7 @@ struct arguments {
     uint64_t first, last;
     unsigned nodes, ops;
     bool trace, checks;
+    uint32_t without;
     uint64_t chance; /* --break chance: something that no other process has */
     const struct control *control;
 };
@@ -97,6 +100,18 @@ static bool read_range(char *text, struct arguments *arguments)
            && arguments->first <= arguments->last;
 }
 
+/* Names of faults with commas between them. */
+static bool read_faults(struct arguments *arguments, char *names)
+{
+    for (char *name = strtok(names, ","); name != NULL; name = strtok(NULL, ",")) {
+        enum fault fault = plan_fault(name);
+        if (fault == FAULTS)
+            return false;
+        arguments->without |= (uint32_t)1 << fault;
+    }
+    return true;
+}
+
 /* One option with its value; false: it is wrong. */
 static bool read_option(struct arguments *arguments, const char *name, char *value)
 {
@@ -123,6 +138,8 @@ static bool read_option(struct arguments *arguments, const char *name, char *val
         arguments->ops = (unsigned)number;
         return true;
     }
+    if (strcmp(name, "--without") == 0)
+        return read_faults(arguments, value);
     return false;
 }
 
@@ -149,6 +166,7 @@ static struct run_options options_of(const struct arguments *arguments, uint64_t
     return (struct run_options){.seed = seed,
                                 .nodes = arguments->nodes,
                                 .ops = arguments->ops,
+                                .without = arguments->without,
                                 .chance = arguments->chance,
                                 .control = arguments->control};
 }

@@ -40,6 +40,12 @@ void bitset_join(struct bitset *set, const struct bitset *more)
         set->words[i] |= more->words[i];
 }
 
+void bitset_subtract(struct bitset *set, const struct bitset *less)
+{
+    for (uint32_t i = 0; i < set->count && i < less->count; i++)
+        set->words[i] &= ~less->words[i];
+}
+
 struct bitset bitset_copy(const struct bitset *set)
 {
     struct bitset copy = {0};

@@ -18,6 +18,8 @@ void bitset_add(struct bitset *set, uint32_t number);
 void bitset_remove(struct bitset *set, uint32_t number);
 /* Adds all of `more`. */
 void bitset_join(struct bitset *set, const struct bitset *more);
+/* Takes all of `less` out. */
+void bitset_subtract(struct bitset *set, const struct bitset *less);
 /* A copy, to be closed too. */
 struct bitset bitset_copy(const struct bitset *set);
 /* The lowest number of `part` that is not in `whole`, -1: there is none. */

@@ -74,7 +74,7 @@ static void on_end(struct world *world, size_t number)
 {
     const struct op *read = history_op(&world->history, number);
     if (!op_is_read(read) || read->outcome > OP_MISS || read->outcome == OP_PENDING || !is_judged(world, read)
-        || world->plan.flushes)
+        || world->plan.flushes || !checks_quorums_meet(world))
         return;
     if (world->keys.list[read->key].kind == KEYS_EXPIRING) /* touches may have ended it: judged at the end only */
         return;
@@ -91,6 +91,13 @@ static void on_end(struct world *world, size_t number)
     free(answer.list);
 }
 
+/* What was replaced, died and was freed has been known. */
+static bool has_known(const struct world *world, unsigned machine, uint32_t written)
+{
+    const struct written *wanted = &world->oracle.written[written];
+    return bitset_has(&world->oracle.copies[machine][wanted->key].known, wanted->number);
+}
+
 static void at_rest(struct world *world)
 {
     for (size_t i = 0; i < world->history.count; i++) {
@@ -101,7 +108,7 @@ static void at_rest(struct world *world)
         for (uint32_t at = oracle_first_of_op(&world->oracle, i); at != ORACLE_NONE && !is_held;
              at = world->oracle.written[at].next_of_op) {
             for (unsigned machine = 0; machine < world->plan.nodes; machine++)
-                is_held |= oracle_holds(&world->oracle, &world->oracle.copies[machine][write->key], at);
+                is_held |= has_known(world, machine, at);
         }
         check_judged(world, &check_acknowledged);
         if (!is_held && world->plan.nodes > 1)

@@ -20,21 +20,46 @@ static bool is_restamped(const struct world *world, const struct stored *stored)
            && was_live(stored->before, fresh->next_of_op);
 }
 
+/* Another attempt of the same request, by one who has not heard of the first: the later attempt covers the earlier one
+ * by its name, whichever is carried out first. */
+static bool is_attempt(const struct world *world, const struct stored *stored)
+{
+    const struct written *fresh = &world->oracle.written[stored->fresh];
+    const struct written *first = &world->oracle.written[fresh->next_of_op];
+    return fresh->request != 0 && fresh->request == first->request && fresh->attempt != first->attempt;
+}
+
+/* Who has heard of a request's version makes none for another attempt of it. */
+static void judge_request(struct world *world, const struct stored *stored)
+{
+    const struct written *fresh = &world->oracle.written[stored->fresh];
+    const struct key_writes *writes = &world->oracle.keys[stored->key];
+    for (uint32_t i = 0; i < writes->count && fresh->request != 0; i++) {
+        const struct written *other = &world->oracle.written[writes->list[i]];
+        if (other == fresh || other->request != fresh->request || !bitset_has(&stored->before->known, i)
+            || (other->machine == fresh->machine && other->digest == fresh->digest))
+            continue;
+        check_fails(world, &check_once, stored->key, "%s knows of attempt %u of a request and carries out attempt %u",
+                    world->machines[stored->machine].name, other->attempt, fresh->attempt);
+    }
+}
+
 static void on_stored(struct world *world, const struct stored *stored)
 {
     if (stored->fresh == ORACLE_NONE || world->keys.list[stored->key].kind == KEYS_LATEST)
         return;
     const struct written *fresh = &world->oracle.written[stored->fresh];
+    judge_request(world, stored);
     if (fresh->op == SIZE_MAX)
         return;
     check_judged(world, &check_once);
-    if (fresh->next_of_op != ORACLE_NONE && !is_restamped(world, stored))
+    if (fresh->next_of_op != ORACLE_NONE && !is_restamped(world, stored) && !is_attempt(world, stored))
         check_fails(world, &check_once, stored->key, "operation %zu is carried out again, by %s", fresh->op,
                     world->machines[stored->machine].name);
 }
 
 const struct check check_once = {
     .name = "once",
-    .claim = "a request is carried out at most once, however often it is repeated",
+    .claim = "a request is carried out at most once, however often it is repeated [R10]",
     .on_stored = on_stored,
 };

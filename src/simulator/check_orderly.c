@@ -3,10 +3,14 @@
 
 #include <inttypes.h>
 
-void checks_on_malformed(struct world *world, const struct machine *machine, const struct frame *frame)
+void checks_on_received(struct world *world, const struct machine *machine, const struct frame *frame, bool is_flipped,
+                        bool is_good)
 {
-    check_fails(world, &check_orderly, TRACE_NO_KEY, "%s calls a message of type %u malformed", machine->name,
-                frame->type);
+    if (is_flipped)
+        checks_on_flipped(world, machine, frame, is_good);
+    else if (!is_good)
+        check_fails(world, &check_orderly, TRACE_NO_KEY, "%s calls a message of type %u malformed", machine->name,
+                    frame->type);
 }
 
 void checks_on_restless(struct world *world, const struct machine *machine)
@@ -18,10 +22,10 @@ void checks_on_restless(struct world *world, const struct machine *machine)
 static void compare_with_store(struct world *world, struct machine *machine, unsigned number)
 {
     const struct key *key = &world->keys.list[number];
-    struct blob *record = machine_read(machine, key->hash, key->partition, key_bytes(key));
+    struct blob *record = machine_read(machine, number);
     const struct copy *copy = &world->oracle.copies[machine->index][number];
     check_judged(world, &check_orderly);
-    if ((record != NULL) != copy->exists)
+    if ((record != NULL) != copy->exists && !copy->is_rotten)
         check_fails(world, &check_orderly, (int)number, "%s %s %s after its log said otherwise", machine->name,
                     record == NULL ? "has lost" : "has", key->text);
     blob_release(record);
@@ -30,7 +34,7 @@ static void compare_with_store(struct world *world, struct machine *machine, uns
 void checks_on_recovery(struct world *world, const struct machine *machine, const struct store_recovery *found)
 {
     check_judged(world, &check_orderly);
-    if (machine->starts > 1 && (!found->clean || found->replayed_records != 0 || found->torn_records != 0))
+    if (machine->end == END_CLEAN && (!found->clean || found->replayed_records != 0 || found->torn_records != 0))
         check_fails(world, &check_orderly, TRACE_NO_KEY, "%s replays %" PRIu64 " records after a clean stop",
                     machine->name, found->replayed_records);
 }

@@ -18,18 +18,46 @@ static bool was_live(const struct copy *copy, uint32_t written)
     return false;
 }
 
+/* What lived in a record that has been freed: dead, and behind the horizon [R3]. */
+static void judge_freed(struct world *world, const struct stored *stored)
+{
+    const struct copy *before = stored->before;
+    for (uint32_t i = 0; i < before->live_count; i++) {
+        const struct living *living = &before->live[i];
+        const struct written *written = &world->oracle.written[living->written];
+        bool may_be_dead = living->kind == VERSION_TOMBSTONE || living->expiry_ms != 0 || world->plan.flushes;
+        if (!may_be_dead)
+            describe(world, stored, "has freed a live value:", written->number);
+        else if (written->time > before->horizon)
+            describe(world, stored, "has freed what is not behind its horizon:", written->number);
+    }
+}
+
+/* The first version that was known and is not any more, -1: none. What is behind a horizon may be forgotten. */
+static int64_t forgotten(struct world *world, const struct stored *stored)
+{
+    const struct key_writes *writes = &world->oracle.keys[stored->key];
+    hybrid_time horizon = oracle_horizon(&world->oracle, stored->key);
+    for (uint32_t i = 0; i < writes->count; i++) {
+        if (bitset_has(&stored->before->known, i) && !bitset_has(&stored->after->known, i)
+            && world->oracle.written[writes->list[i]].time > horizon)
+            return i;
+    }
+    return -1;
+}
+
 static void on_stored(struct world *world, const struct stored *stored)
 {
     const struct copy *before = stored->before, *after = stored->after;
-    if (world->plan.nodes == 1 || !before->exists)
+    if (world->plan.nodes == 1 || !before->exists || before->is_rotten
+        || (stored->is_erased && stored->owner != ORACLE_DATA))
         return;
     check_judged(world, &check_progress);
     if (stored->is_erased) {
-        check_fails(world, &check_progress, stored->key, "%s has erased its record in a ring of several",
-                    world->machines[stored->machine].name);
+        judge_freed(world, stored);
         return;
     }
-    int64_t missing = bitset_missing(&after->known, &before->known);
+    int64_t missing = forgotten(world, stored);
     if (missing >= 0)
         describe(world, stored, "has gone back and no longer knows of", missing);
     for (uint32_t i = 0; i < after->live_count; i++) {
@@ -37,7 +65,7 @@ static void on_stored(struct world *world, const struct stored *stored)
         if (!was_live(before, written) && bitset_has(&before->known, number))
             describe(world, stored, "lets live again what had been replaced:", number);
     }
-    if (world->keys.list[stored->key].kind == KEYS_LATEST
+    if (world->keys.list[stored->key].kind == KEYS_LATEST && before->live_count > 0 && after->live_count > 0
         && oracle_compare(&world->oracle, after->live[0].written, before->live[0].written) < 0)
         describe(world, stored, "has gone back in time to", world->oracle.written[after->live[0].written].number);
 }

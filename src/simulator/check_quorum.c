@@ -16,6 +16,21 @@ static bool is_synced(const struct world *world, const struct copy *copy, uint32
     return synced;
 }
 
+static bool copy_counts(const struct world *world, const struct copy *copy, uint32_t written, bool synced)
+{
+    return oracle_holds(&world->oracle, copy, written) && (!synced || is_synced(world, copy, written));
+}
+
+/* A node counts once, however many hints it keeps. */
+static bool has_stored(const struct world *world, unsigned machine, int key, uint32_t written, bool synced)
+{
+    const struct hint_copies *hints = &world->oracle.hints[machine][key];
+    bool stored = copy_counts(world, &world->oracle.copies[machine][key], written, synced);
+    for (unsigned i = 0; i < hints->count && !stored; i++)
+        stored = copy_counts(world, &hints->list[i]->copy, written, synced);
+    return stored;
+}
+
 /* Names of those who hold it, for people. */
 struct holders {
     unsigned count;
@@ -28,9 +43,7 @@ static struct holders find_holders(struct world *world, const struct op *op, uin
     struct holders holders = {.names = "nobody"};
     size_t len = 0;
     for (unsigned machine = 0; machine < world->plan.nodes; machine++) {
-        const struct copy *copy = &world->oracle.copies[machine][op->key];
-        bool is_durable = !synced || is_synced(world, copy, written);
-        if (!oracle_holds(&world->oracle, copy, written) || !is_durable)
+        if (!has_stored(world, machine, op->key, written, synced))
             continue;
         holders.count++;
         len += (size_t)snprintf(holders.names + len, sizeof holders.names - len, "%s%s", len == 0 ? "" : ", ",

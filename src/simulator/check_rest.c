@@ -1,4 +1,5 @@
 /* When nothing is asked any more, nothing is under way any more: no timer, no round, no forward, no memory. */
+#include "node/forward.h"
 #include "simulator/world.h"
 
 static void at_rest(struct world *world)
@@ -8,7 +9,7 @@ static void at_rest(struct world *world)
         for (unsigned j = 0; machine->state == MACHINE_UP && j <= machine->loop_count; j++) {
             const struct node *node = &machine->loops[j].node;
             check_judged(world, &check_rest);
-            if (node_wake_at(node) != UINT64_MAX)
+            if (coordinator_wake_at(&node->coordinator) != UINT64_MAX || forward_wake_at(node) != UINT64_MAX)
                 check_fails(world, &check_rest, TRACE_NO_KEY, "%s still has a timer when all has ended", machine->name);
             else if (node_pending(node) != 0)
                 check_fails(world, &check_rest, TRACE_NO_KEY, "%s still serves others when all has ended",

@@ -8,10 +8,11 @@
 #include <stdlib.h>
 
 static const struct check *const ALL[] = {
-    &check_replies, &check_silence,      &check_written,   &check_dots,      &check_ancestry, &check_progress,
-    &check_quorum,  &check_acknowledged, &check_latest,    &check_linear,    &check_alone,    &check_calm,
-    &check_dead,    &check_expired,      &check_flushed,   &check_once,      &check_epochs,   &check_placement,
-    &check_bounded, &check_rest,         &check_identical, &check_writeable, &check_orderly,
+    &check_replies,  &check_silence,      &check_written,   &check_dots,      &check_ancestry,    &check_progress,
+    &check_quorum,   &check_acknowledged, &check_latest,    &check_linear,    &check_alone,       &check_calm,
+    &check_dead,     &check_expired,      &check_flushed,   &check_once,      &check_epochs,      &check_placement,
+    &check_bounded,  &check_rest,         &check_identical, &check_writeable, &check_orderly,     &check_kept,
+    &check_verified, &check_horizon,      &check_hints,     &check_trees,     &check_convergence,
 };
 
 enum { ALL_COUNT = sizeof ALL / sizeof *ALL };
@@ -77,6 +78,11 @@ void check_fails(struct world *world, const struct check *check, int key, const 
     vsnprintf(checks->text, sizeof checks->text, format, arguments);
     va_end(arguments);
     WORLD_SAY(world, key, "%s: %s", check->name, checks->text);
+}
+
+bool checks_quorums_meet(const struct world *world)
+{
+    return !world->plan.sloppy || !world->checks.faults_began || world->must_serve || world->plan.nodes == 1;
 }
 
 #define TELL(world, call, ...)                                                                                         \

@@ -37,7 +37,8 @@ struct check {
 extern const struct check check_replies, check_silence, check_written, check_dots, check_ancestry, check_progress,
     check_quorum, check_acknowledged, check_latest, check_linear, check_alone, check_calm, check_dead, check_expired,
     check_flushed, check_once, check_epochs, check_placement, check_bounded, check_rest, check_identical,
-    check_writeable, check_orderly;
+    check_writeable, check_orderly, check_kept, check_verified, check_horizon, check_hints, check_trees,
+    check_convergence;
 
 enum { CHECKS_MAX = 32, CHECK_TEXT_MAX = 700 };
 
@@ -74,6 +75,10 @@ static inline bool checks_failed(const struct checks *checks)
     return checks->failed != NULL;
 }
 
+/* Do read and write quorums overlap at this moment, whoever answered? Not in a sloppy quorum while things go wrong:
+ * what stand-ins keep is read only when it has been handed over. */
+bool checks_quorums_meet(const struct world *world);
+
 /* The claim does not hold. Only the first failure counts, and only of a check in force. */
 void check_fails(struct world *world, const struct check *check, int key, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -95,10 +100,25 @@ void checks_at_rest(struct world *world);
 /* What only one check wants to know. */
 void checks_on_silence(struct world *world, size_t op);
 void checks_on_wrong_reply(struct world *world, size_t op, struct bytes in); /* op SIZE_MAX: nothing was asked */
-void checks_on_malformed(struct world *world, const struct machine *machine, const struct frame *frame);
+/* A frame has come; `is_good`: the machine believed it. */
+void checks_on_received(struct world *world, const struct machine *machine, const struct frame *frame, bool is_flipped,
+                        bool is_good);
+void checks_on_flipped(struct world *world, const struct machine *machine, const struct frame *frame, bool is_good);
 void checks_on_version(struct world *world, unsigned machine, uint32_t written, const struct version *version,
                        uint64_t digest);
 void checks_on_restless(struct world *world, const struct machine *machine);
+struct copy;
+/* A process that starts has found this copy of a key, and the one before it had that one. */
+void checks_on_found(struct world *world, const struct machine *machine, int key, const struct copy *before,
+                     const struct copy *found);
+/* The storage thread has kept what must be of the standing: horizons may have risen. */
+void checks_on_standing(struct world *world, const struct machine *machine);
+/* The trees of a machine are looked at, at its start. */
+void checks_on_tree(struct world *world, struct machine *machine);
+/* Nothing has failed for a while: have all copies been compared and all hints handed over? */
+void checks_on_converged(struct world *world, bool has);
+/* Nothing has been asked for a while; so many records have travelled. */
+void checks_on_silent_ring(struct world *world, uint64_t records);
 void checks_on_recovery(struct world *world, const struct machine *machine, const struct store_recovery *found);
 
 #endif

@@ -161,6 +161,32 @@ void fake_disk_close(struct fake_disk *fake)
     }
 }
 
+static struct fake_file *copy_file(const struct fake_file *file)
+{
+    struct fake_file *copy = calloc(1, sizeof *copy);
+    CHECK_MEMORY(copy);
+    copy->file.size = file->file.size;
+    copy->live = malloc(file->file.size);
+    copy->durable = malloc(file->file.size);
+    CHECK(copy->live != NULL && copy->durable != NULL);
+    memcpy(copy->live, file->live, file->file.size);
+    memcpy(copy->durable, file->durable, file->file.size);
+    memcpy(copy->name, file->name, sizeof copy->name);
+    return copy;
+}
+
+void fake_disk_copy(struct fake_disk *copy, const struct fake_disk *fake)
+{
+    fake_disk_init(copy);
+    copy->unmapped = fake->unmapped;
+    copy->bytes = fake->bytes;
+    struct fake_file **end = &copy->files;
+    for (const struct fake_file *file = fake->files; file != NULL; file = file->next) {
+        *end = copy_file(file);
+        end = &(*end)->next;
+    }
+}
+
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;

@@ -36,6 +36,9 @@ struct fake_disk {
 void fake_disk_init(struct fake_disk *disk);
 /* Frees all files. */
 void fake_disk_close(struct fake_disk *disk);
+/* A copy of all files, closed, with what was written and what of it is durable. No limits, faults or observers go
+ * along; `copy` is not initialised. */
+void fake_disk_copy(struct fake_disk *copy, const struct fake_disk *disk);
 
 /* The kernel writes some pages back by itself. */
 void fake_disk_write_back_some(struct fake_disk *disk, struct prng *prng);

@@ -1,6 +1,7 @@
 #include "simulator/fake_engine.h"
 
 #include "base/check.h"
+#include "base/prng.h"
 #include "base/wire.h"
 
 #include <stdlib.h>
@@ -251,9 +252,40 @@ void fake_engine_free(struct fake_engine *fake)
     fake->locks->close(&fake->lock);
 }
 
+static void copy_table(struct fake_table *copy, const struct fake_table *table)
+{
+    for (size_t i = 0; i < table->count; i++)
+        insert_row(copy, i, (struct fake_row){blob_retain(table->rows[i].key), blob_retain(table->rows[i].record)});
+}
+
+void fake_engine_copy(struct fake_engine *copy, const struct fake_engine *fake)
+{
+    fake_engine_init(copy, fake->locks);
+    copy_table(&copy->records, &fake->records);
+    copy_table(&copy->meta, &fake->meta);
+}
+
 void fake_engine_crash(struct fake_engine *fake)
 {
     end_batch(fake);
+}
+
+size_t fake_engine_draw(const struct fake_engine *fake, struct prng *prng, struct blob **key)
+{
+    if (fake->records.count == 0)
+        return 0;
+    size_t row = prng_below(prng, fake->records.count);
+    *key = blob_retain(fake->records.rows[row].key);
+    return row;
+}
+
+void fake_engine_flip(struct fake_engine *fake, size_t row, struct prng *prng)
+{
+    struct blob **record = &fake->records.rows[row].record;
+    struct blob *flipped = copy_of(blob_bytes(*record)); /* copies of the engine share the old one */
+    flipped->at[prng_below(prng, flipped->len)] ^= (uint8_t)(1u << prng_below(prng, 8));
+    blob_release(*record);
+    *record = flipped;
 }
 
 struct blob *fake_engine_record(struct fake_engine *fake, uint16_t partition, const char *key)

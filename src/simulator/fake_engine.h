@@ -39,9 +39,17 @@ struct fake_engine {
 void fake_engine_init(struct fake_engine *engine, const struct lock_ops *locks);
 /* Frees everything that is kept. */
 void fake_engine_free(struct fake_engine *engine);
+/* A copy of what has been committed, without limits, faults or calls; `copy` is not initialised. */
+void fake_engine_copy(struct fake_engine *copy, const struct fake_engine *engine);
 /* The process that used it is gone: a batch under way never happened. */
 void fake_engine_crash(struct fake_engine *engine);
 
+/* Draws a record: its row, and its key (with the partition before it) in *key, which the caller releases; *key NULL:
+ * there is none. */
+struct prng;
+size_t fake_engine_draw(const struct fake_engine *engine, struct prng *prng, struct blob **key);
+/* A bit of the record in this row turns over. */
+void fake_engine_flip(struct fake_engine *engine, size_t row, struct prng *prng);
 /* The record of a client's key, or NULL. The engine's. */
 struct blob *fake_engine_record(struct fake_engine *engine, uint16_t partition, const char *key);
 /* Puts a meta value, as if an earlier process had. */

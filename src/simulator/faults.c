@@ -159,8 +159,10 @@ static void begin_episode(struct world *world, enum fault fault)
     case FAULT_LOSS:
     case FAULT_DUPLICATES:
     case FAULT_REORDER:
-    case FAULTS:
+    case FAULT_FLIPS:
         break; /* rates, not episodes */
+    default:
+        damage_begin(world, fault);
     }
 }
 
@@ -203,6 +205,7 @@ void faults_end(struct world *world)
         WORLD_SAY(world, TRACE_NO_KEY, "faults end");
     world->faults.active = world->faults.partitioned = false;
     network_heal(world);
+    damage_end(world);
     for (unsigned i = 0; i < world->plan.nodes; i++)
         machine_resume(&world->machines[i]);
 }

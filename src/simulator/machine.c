@@ -24,14 +24,8 @@ void machine_init(struct machine *machine, struct world *world, unsigned index)
     int len = index < 26 ? snprintf(machine->name, sizeof machine->name, "%c", letter)
                          : snprintf(machine->name, sizeof machine->name, "%c%u", letter, index / 26);
     snprintf(machine->address, sizeof machine->address, "%.*s:12211", len, machine->name);
-    fake_disk_init(&machine->disk);
-    machine->disk.unmapped = true; /* every append passes through the disk, where the oracle sees it */
-    machine->disk.on_write = oracle_on_append;
-    machine->disk.on_sync = oracle_on_sync;
-    machine->disk.observer = machine;
-    fake_engine_init(&machine->engine, &lock_none);
-    machine->engine.before_commit = oracle_on_commit;
-    machine->engine.context = machine;
+    fake_dir_init(&machine->dir, prng_next(&world->prng));
+    machine->boot = prng_next(&world->prng);
     machine->mono_base_ns = (1 + world_draw(world, 1000)) * (uint64_t)WORLD_SECOND_NS;
     machine->drift_ppm =
         (int64_t)world_draw(world, 2 * (uint64_t)world->plan.drift_ppm_max + 1) - world->plan.drift_ppm_max;
@@ -42,15 +36,16 @@ void machine_init(struct machine *machine, struct world *world, unsigned index)
 void machine_close(struct machine *machine)
 {
     CHECK(machine->state == MACHINE_DOWN);
-    blob_release(machine->saved);
     free(machine->backlog);
-    fake_disk_close(&machine->disk);
-    fake_engine_free(&machine->engine);
+    fake_dir_close(&machine->dir);
+    if (machine->copy != NULL)
+        fake_dir_close(machine->copy);
+    free(machine->copy);
 }
 
 struct instant machine_now(const struct machine *machine)
 {
-    uint64_t elapsed = machine->world->now_ns;
+    uint64_t elapsed = machine->world->now_ns + machine->ghost_ns;
     int64_t drift = (int64_t)(elapsed / 1000000) * machine->drift_ppm;
     uint64_t mono = machine->mono_base_ns + (uint64_t)((int64_t)elapsed + drift);
     return (struct instant){.mono_ns = mono, .wall_ms = mono / WORLD_MS_NS + machine->wall_offset_ms};
@@ -71,6 +66,23 @@ void machine_step_clock(struct machine *machine, int64_t ms)
 bool machine_serves(const struct machine *machine)
 {
     return machine->state == MACHINE_UP && machine->epoch != 0;
+}
+
+bool machine_is_restored(const struct machine *machine)
+{
+    if (!machine_serves(machine))
+        return false;
+    const struct standing *standing = node_standing(machine->shared);
+    const struct ring_view *view = node_view(machine->shared);
+    int self = ring_member_index(view, ring_node_id(machine->name));
+    for (uint32_t i = 0; i < view->partition_count; i++) {
+        const uint16_t *list = ring_preference_list(view, (uint16_t)i);
+        for (uint32_t j = 0; j < view->owner_count; j++) {
+            if ((int)list[j] == self && standing_is_behind(standing, (uint16_t)i))
+                return false;
+        }
+    }
+    return standing_is_confirmed(standing);
 }
 
 int machine_by_address(const struct world *world, const char *address)
@@ -103,6 +115,13 @@ static void on_start(struct world *world, const struct event *event)
         machine_start(machine);
 }
 
+void machine_start_later(struct machine *machine, uint64_t delay_ns)
+{
+    world_after(machine->world, delay_ns,
+                (struct event){
+                    .run = on_start, .object = machine, .generation = machine->generation, .machine = EVENT_OF_NOBODY});
+}
+
 static void on_rest_look(struct world *world, const struct event *event)
 {
     struct machine *machine = event->object;
@@ -119,12 +138,10 @@ static void on_rest_look(struct world *world, const struct event *event)
     machine->state = MACHINE_DOWN;
     machine->generation++;
     machine->epoch = 0;
+    machine->end = END_CLEAN;
     WORLD_SAY(world, TRACE_NO_KEY, "%s has stopped", machine->name);
     if (machine->restarts)
-        world_after(
-            world, (START_MS + world_draw(world, START_SPREAD_MS)) * WORLD_MS_NS,
-            (struct event){
-                .run = on_start, .object = machine, .generation = machine->generation, .machine = EVENT_OF_NOBODY});
+        machine_start_later(machine, (START_MS + world_draw(world, START_SPREAD_MS)) * WORLD_MS_NS);
 }
 
 void machine_stop(struct machine *machine, bool again)

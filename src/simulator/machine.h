@@ -9,8 +9,7 @@
 #include "frontend/session.h"
 #include "membership/membership.h"
 #include "node/node.h"
-#include "simulator/fake_disk.h"
-#include "simulator/fake_engine.h"
+#include "simulator/fake_dir.h"
 #include "simulator/network.h"
 #include "simulator/parcel.h"
 #include "simulator/plan.h"
@@ -45,6 +44,16 @@ struct machine_loop {
 
 enum machine_state { MACHINE_DOWN, MACHINE_UP, MACHINE_STOPPING };
 
+/* How the last process ended, and what became of its data directory since. */
+enum machine_end {
+    END_NEVER_RAN,
+    END_CLEAN,
+    END_KILLED,  /* what was in memory is gone, what was written is there */
+    END_POWER,   /* what was not synced is gone, too */
+    END_WIPED,   /* there is an empty directory */
+    END_RESTORED /* an earlier copy of the directory */
+};
+
 struct machine {
     struct world *world;
     unsigned index;
@@ -59,14 +68,20 @@ struct machine {
     int64_t drift_ppm;
     uint64_t mono_base_ns, wall_offset_ms;
     int64_t step_ms; /* all steps so far together */
+    int64_t far_ms;  /* how far off the wall clock is besides */
     /* What survives the process. */
-    struct fake_disk disk;
-    struct fake_engine engine;
-    struct blob *saved; /* the membership's state */
-    bool is_joiner;     /* is taken in later: names one member as its seed */
+    struct fake_dir dir;
+    struct fake_dir *copy;    /* of the directory, as it was earlier; NULL */
+    enum machine_end end;     /* of the last process */
+    uint64_t boot;            /* of the machine: another one after each loss of power */
+    bool is_joiner;           /* is taken in later: names one member as its seed */
+    uint32_t slow_storage_us; /* so much later than usual comes each turn of the storage and the sync thread */
     /* The process. */
     uint64_t incarnation, generation; /* generation: one more for each start and stop */
-    struct store *store;
+    bool is_ghost;                    /* being laid to rest: nothing that it does is seen by anyone */
+    uint64_t ghost_ns;                /* how far its clock has been put forward for that */
+    enum machine_end crash_due;       /* at the end of the present event, before anything leaves the machine */
+    struct store *store, *hint_store; /* hint_store NULL: alone in the ring */
     struct node_shared *shared;
     struct membership *membership;
     uint64_t membership_at_ns; /* of the earliest event for it that is under way */
@@ -90,6 +105,13 @@ void machine_start(struct machine *machine);
 /* Begins a clean stop: clients are sent away, what is under way ends, everything is checkpointed. With `again` it
  * starts anew soon after. */
 void machine_stop(struct machine *machine, bool again);
+/* Ends the process at once, between two events; `end` tells what becomes of the directory (END_KILLED ...). It starts
+ * again later (damage.c). */
+void machine_crash(struct machine *machine, enum machine_end end);
+/* It starts so much later, if it is down then. */
+void machine_start_later(struct machine *machine, uint64_t delay_ns);
+/* Keeps a copy of the directory as it is now, for END_RESTORED. */
+void machine_copy_dir(struct machine *machine);
 /* Nothing happens on a paused machine; afterwards everything that came meanwhile happens at once. */
 void machine_pause(struct machine *machine);
 void machine_resume(struct machine *machine);
@@ -100,6 +122,8 @@ void machine_step_clock(struct machine *machine, int64_t ms);
 struct instant machine_now(const struct machine *machine);
 /* Is it up, a member of the ring, and does it take clients? */
 bool machine_serves(const struct machine *machine);
+/* Has it, after it had lost its directory, got back all that it is owed? */
+bool machine_is_restored(const struct machine *machine);
 /* The number of a machine by its peer address or its name, -1: none. */
 int machine_by_address(const struct world *world, const char *address);
 
@@ -116,7 +140,11 @@ void machine_hear(struct caller *caller, struct parcel *parcel);
 /* The client is gone. */
 void machine_hang_up(struct caller *caller);
 
-/* The newest record of a key, as the store has it: a blob that the caller releases, or NULL. The machine is up. */
-struct blob *machine_read(struct machine *machine, uint32_t hash, uint16_t partition, struct bytes key);
+/* The newest record of a key of the run, as the store has it: a blob that the caller releases, or NULL. The machine is
+ * up.
+ */
+struct blob *machine_read(struct machine *machine, unsigned key);
+/* The same of the hint that it keeps for the machine `owner`. */
+struct blob *machine_read_hint(struct machine *machine, unsigned key, unsigned owner);
 
 #endif

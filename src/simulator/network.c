@@ -1,7 +1,7 @@
 #include "simulator/network.h"
 
 #include "base/check.h"
-#include "message/frame.h"
+#include "message/antientropy.h"
 #include "simulator/world.h"
 
 #include <stdlib.h>
@@ -187,7 +187,9 @@ static bool may_meet(struct world *world, struct machine *from, struct machine *
 static void connect_to(struct world *world, struct machine_loop *loop, struct machine *to)
 {
     struct connection *connection = take_connection(&world->network);
-    struct machine_loop *accepting = &to->loops[world_draw(world, to->loop_count)];
+    /* Repairing nodes talk to repairing nodes. */
+    bool is_repair = loop->number == loop->machine->loop_count;
+    struct machine_loop *accepting = &to->loops[is_repair ? to->loop_count : world_draw(world, to->loop_count)];
     connection->is_up = true;
     for (int i = 0; i < 2; i++)
         connection->ends[i].connection = connection;
@@ -248,12 +250,28 @@ void network_dial_all(struct world *world, struct machine_loop *loop)
     }
 }
 
-void network_hang_up(struct world *world, struct machine_loop *loop)
+static void on_abandoned(struct world *world, const struct event *event)
+{
+    struct endpoint *end = event->object;
+    if (is_current(end, event->generation))
+        go_down(world, end->connection);
+}
+
+static void abandon(struct world *world, struct endpoint *end, uint64_t later_ns)
+{
+    struct event event = event_of_end(end, on_abandoned);
+    event.machine = EVENT_OF_NOBODY;
+    world_after(world, later_ns, event);
+}
+
+void network_hang_up(struct world *world, struct machine_loop *loop, uint64_t later_ns)
 {
     while (!list_is_empty(&loop->endpoints)) {
         struct endpoint *end = CONTAINER_OF(loop->endpoints.next, struct endpoint, on_loop);
-        struct connection *connection = end->connection;
-        go_down(world, connection);
+        if (later_ns == 0)
+            go_down(world, end->connection);
+        else
+            abandon(world, end, later_ns);
         detach(world, end);
     }
     for (unsigned to = 0; to < PLAN_NODES_MAX; to++) {
@@ -267,10 +285,23 @@ void network_hang_up(struct world *world, struct machine_loop *loop)
 void network_break(struct world *world, unsigned from, unsigned to)
 {
     struct machine *machine = &world->machines[from];
-    for (unsigned i = 0; i < machine->loop_count; i++) {
+    for (unsigned i = 0; i <= machine->loop_count; i++) {
         struct connection *connection = machine->loops[i].dials[to].connection;
         if (connection != NULL)
             go_down(world, connection);
+    }
+}
+
+void network_admit(struct world *world, unsigned machine, unsigned other, uint64_t incarnation)
+{
+    uint32_t peer = ring_node_id(world->machines[other].name);
+    for (unsigned i = 0; i <= world->machines[machine].loop_count; i++) {
+        struct machine_loop *loop = &world->machines[machine].loops[i];
+        for (struct list *at = loop->endpoints.next; at != &loop->endpoints; at = at->next) {
+            struct endpoint *end = CONTAINER_OF(at, struct endpoint, on_loop);
+            if (end->link.peer == peer && end->link.peer_incarnation != incarnation)
+                go_down(world, end->connection);
+        }
     }
 }
 
@@ -289,14 +320,20 @@ static void on_frame(struct world *world, const struct event *event)
     }
     struct frame frame;
     size_t used = 0;
-    CHECK(frame_next(parcel_bytes(parcel), FRAME_BYTES_MAX, &frame, &used) == FRAME_OK);
     trace_mix_bytes(&world->trace, parcel_bytes(parcel));
+    if (frame_next(parcel_bytes(parcel), FRAME_BYTES_MAX, &frame, &used) != FRAME_OK) {
+        CHECK(parcel->is_flipped);
+        go_down(world, end->connection);
+        parcel_release(parcel);
+        return;
+    }
     oracle_on_frame(world, loop->machine->index, &frame);
     world->network.frames++;
-    if (!node_receive(&loop->node, machine_now(loop->machine), &end->link, &frame)) {
-        checks_on_malformed(world, loop->machine, &frame);
+    world->network.records += frame.type == MESSAGE_WRITE || frame.type == MESSAGE_RECONCILE;
+    bool is_good = node_receive(&loop->node, machine_now(loop->machine), &end->link, &frame);
+    checks_on_received(world, loop->machine, &frame, parcel->is_flipped, is_good);
+    if (!is_good)
         go_down(world, end->connection);
-    }
     parcel_release(parcel);
     machine_end_turn(loop);
 }
@@ -331,10 +368,41 @@ void network_deliver(struct world *world, struct endpoint *from, struct parcel *
            true);
 }
 
+/* The same bytes, or a copy with one bit turned over. */
+static struct parcel *flip_maybe(struct world *world, struct parcel *parcel)
+{
+    if (!draw_ppm(world, world->plan.flip_ppm))
+        return parcel;
+    struct parcel *flipped = parcel_new(parcel_bytes(parcel));
+    flipped->is_flipped = true;
+    flipped->at[world_draw(world, flipped->len)] ^= (uint8_t)(1u << world_draw(world, 8));
+    parcel_release(parcel);
+    return flipped;
+}
+
 static const char *frame_name(uint8_t type)
 {
     static const char *const names[] = {"?",           "GREETING", "READ",          "READ_REPLY", "WRITE",
                                         "WRITE_REPLY", "FORWARD",  "FORWARD_REPLY", "FLUSH",      "FLUSH_REPLY"};
+    static const char *const repair[] = {"ROOTS",
+                                         "ROOTS_REPLY",
+                                         "SUMS",
+                                         "SUMS_REPLY",
+                                         "KEYS",
+                                         "KEYS_REPLY",
+                                         "RECONCILE",
+                                         "RECONCILE_REPLY",
+                                         "COMPLETE",
+                                         "COMPLETE_REPLY",
+                                         "HORIZON_ASK",
+                                         "HORIZON_ASK_REPLY",
+                                         "HORIZON_COMPARED",
+                                         "HORIZON_COMPARED_REPLY",
+                                         "HORIZON_SET",
+                                         "HORIZON_SET_REPLY"};
+    if (type >= MESSAGE_OF_REPAIR)
+        return type - MESSAGE_OF_REPAIR < (int)(sizeof repair / sizeof *repair) ? repair[type - MESSAGE_OF_REPAIR]
+                                                                                : "?";
     return type < sizeof names / sizeof *names ? names[type] : "?";
 }
 
@@ -354,10 +422,14 @@ static void send_frame(struct world *world, struct endpoint *end, struct bytes d
                   frame_name(data.at[FRAME_HEADER_BYTES]));
         return;
     }
+    parcel = flip_maybe(world, parcel);
     bool lost = world->network.cut[from][to] || draw_ppm(world, world->plan.loss_ppm);
     WORLD_SAY(world, oracle_key_of_frame(world, parcel_bytes(parcel)), "%s.%u -> %s.%u %s %zu bytes%s",
               world->machines[from].name, end->loop->number, world->machines[to].name, other_end(end)->loop->number,
-              frame_name(data.at[FRAME_HEADER_BYTES]), data.len, lost ? ", lost" : "");
+              frame_name(data.at[FRAME_HEADER_BYTES]), data.len,
+              lost                 ? ", lost"
+              : parcel->is_flipped ? ", a bit turns over"
+                                   : "");
     world->network.frames_lost += lost;
     if (!lost) {
         bool overtakes = draw_ppm(world, world->plan.reorder_ppm);
@@ -437,7 +509,7 @@ void network_unclog(struct world *world, unsigned from, unsigned to)
 {
     struct machine *machine = &world->machines[from];
     world->network.clogged[from][to] = false;
-    for (unsigned i = 0; machine->state != MACHINE_DOWN && i < machine->loop_count; i++)
+    for (unsigned i = 0; machine->state != MACHINE_DOWN && i <= machine->loop_count; i++)
         network_flush(world, &machine->loops[i]);
 }
 
@@ -460,12 +532,14 @@ static void on_datagram(struct world *world, const struct event *event)
     struct machine *to = event->object;
     struct frame frame;
     size_t used;
-    CHECK(frame_next(parcel_bytes(event->parcel), FRAME_BYTES_MAX, &frame, &used) == FRAME_OK);
+    bool is_whole = frame_next(parcel_bytes(event->parcel), FRAME_BYTES_MAX, &frame, &used) == FRAME_OK;
+    CHECK(is_whole || event->parcel->is_flipped);
     bool is_cut = world->network.cut[event->detail][to->index];
-    if (to->state == MACHINE_UP && to->generation == event->generation && to->membership != NULL && !is_cut) {
+    if (is_whole && to->state == MACHINE_UP && to->generation == event->generation && to->membership != NULL
+        && !is_cut) {
         trace_mix_bytes(&world->trace, parcel_bytes(event->parcel));
-        if (!membership_receive(to->membership, machine_now(to), world->machines[event->detail].name, &frame))
-            checks_on_malformed(world, to, &frame);
+        bool is_good = membership_receive(to->membership, machine_now(to), world->machines[event->detail].name, &frame);
+        checks_on_received(world, to, &frame, event->parcel->is_flipped, is_good);
         machine_follow_membership(to);
     }
     parcel_release(event->parcel);
@@ -484,6 +558,7 @@ void network_send_datagram(struct world *world, unsigned from, unsigned to, uint
     struct parcel *parcel = parcel_new(flatten(&chain, &memory));
     free(memory);
     chain_close(&chain);
+    parcel = flip_maybe(world, parcel);
     unsigned copies = draw_ppm(world, world->plan.duplicate_ppm) ? 2 : 1;
     for (unsigned i = 0; i < copies; i++) {
         uint64_t delay_ns = draw_delay_ns(world, from, to);

@@ -59,6 +59,7 @@ struct network {
     struct connection **all;
     size_t count, room;
     uint64_t frames, frames_lost;
+    uint64_t records; /* frames that make or mend a copy */
 };
 
 /* No connection yet. */
@@ -70,10 +71,13 @@ void network_close(struct network *network);
 void network_dial_all(struct world *world, struct machine_loop *loop);
 /* Writes out what links of this loop have to write, at the end of its turn. */
 void network_flush(struct world *world, struct machine_loop *loop);
-/* Takes all connections of a stopping machine's loop down, at once here, a little later at the other ends. */
-void network_hang_up(struct world *world, struct machine_loop *loop);
+/* Takes all connections of a stopping machine's loop down, at once here, a little later at the other ends; `later_ns`
+ * not 0: they notice nothing until then, and what is on its way to them still arrives. */
+void network_hang_up(struct world *world, struct machine_loop *loop, uint64_t later_ns);
 /* Breaks one connection, if there is any between the two. */
 void network_break(struct world *world, unsigned from, unsigned to);
+/* `machine` takes only this process of `other` for it: connections with others break. */
+void network_admit(struct world *world, unsigned machine, unsigned other, uint64_t incarnation);
 /* Lets this parcel travel from this end to the other, whatever the network is like. */
 void network_deliver(struct world *world, struct endpoint *from, struct parcel *parcel);
 /* A message of the membership plane. */

@@ -2,18 +2,13 @@
 
 #include "base/check.h"
 #include "base/hash.h"
-#include "base/wire.h"
-#include "message/data.h"
-#include "message/forward.h"
 #include "simulator/world.h"
-#include "storage/log_record.h"
-#include "version/record.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SLOTS = 4096, DIGEST_SEED = 0x6f7261, SEGMENT_GENERATION_AT = 8 };
+enum { SLOTS = 4096, DIGEST_SEED = 0x6f7261 };
 
 void oracle_init(struct oracle *oracle, struct world *world)
 {
@@ -25,14 +20,25 @@ void oracle_init(struct oracle *oracle, struct world *world)
     arena_init(&oracle->scratch);
 }
 
-static void close_copy(struct copy *copy)
+void oracle_close_copy(struct copy *copy)
 {
     free(copy->live);
     free(copy->context.pairs);
     bitset_close(&copy->known);
     bitset_close(&copy->arrived);
+    bitset_close(&copy->freed);
+    bitset_close(&copy->lost);
     bitset_close(&copy->durable);
     bitset_close(&copy->unsynced);
+}
+
+static void close_hints(struct hint_copies *hints)
+{
+    for (unsigned i = 0; i < hints->count; i++)
+        oracle_close_copy(&hints->list[i]->copy);
+    for (unsigned i = 0; i < hints->count; i++)
+        free(hints->list[i]);
+    free(hints->list);
 }
 
 void oracle_close(struct oracle *oracle)
@@ -40,8 +46,10 @@ void oracle_close(struct oracle *oracle)
     for (uint32_t i = 0; i < oracle->count; i++)
         bitset_close(&oracle->written[i].past);
     for (unsigned machine = 0; machine < PLAN_NODES_MAX; machine++) {
-        for (unsigned key = 0; key < PLAN_KEYS_MAX; key++)
-            close_copy(&oracle->copies[machine][key]);
+        for (unsigned key = 0; key < PLAN_KEYS_MAX; key++) {
+            oracle_close_copy(&oracle->copies[machine][key]);
+            close_hints(&oracle->hints[machine][key]);
+        }
     }
     for (unsigned key = 0; key < PLAN_KEYS_MAX; key++)
         free(oracle->keys[key].list);
@@ -69,6 +77,16 @@ uint32_t oracle_find(const struct oracle *oracle, const struct dot *dot)
 uint32_t oracle_first_of_op(const struct oracle *oracle, size_t op)
 {
     return op < oracle->op_room ? oracle->first_of_op[op] : ORACLE_NONE;
+}
+
+hybrid_time oracle_horizon(const struct oracle *oracle, int key)
+{
+    hybrid_time highest = 0;
+    for (unsigned i = 0; i < oracle->world->plan.nodes; i++) {
+        hybrid_time horizon = oracle->copies[i][key].horizon;
+        highest = horizon > highest ? horizon : highest;
+    }
+    return highest;
 }
 
 int oracle_compare(const struct oracle *oracle, uint32_t a, uint32_t b)
@@ -135,7 +153,7 @@ static void note_maker(struct oracle *oracle, uint32_t index)
     oracle->first_of_op[written->op] = index;
 }
 
-static uint64_t digest_of(const struct version *version)
+uint64_t oracle_digest(const struct version *version)
 {
     return hash_fingerprint(version->value, DIGEST_SEED) ^ hash_mix(version->flags + 1);
 }
@@ -165,8 +183,10 @@ uint32_t oracle_add_written(struct oracle *oracle, unsigned machine, int key, co
                                               .machine = machine,
                                               .at_ns = oracle->world->now_ns,
                                               .is_tombstone = version->kind == VERSION_TOMBSTONE,
-                                              .digest = digest_of(version),
+                                              .digest = oracle_digest(version),
                                               .value = bytes_of(value, version->value.len),
+                                              .request = version->request,
+                                              .attempt = version->attempt,
                                               .expiry_ms = version->expiry_ms,
                                               .op = maker_of(oracle, key, version->value),
                                               .next_same_slot = *slot};
@@ -192,237 +212,20 @@ void oracle_known_of(const struct oracle *oracle, const struct object *object, s
 }
 
 /* All versions of a key that a context covers. */
-static void add_covered(const struct oracle *oracle, int key, const struct context *context, struct bitset *out)
+void oracle_covered_by(const struct oracle *oracle, int key, const struct context *context, struct bitset *out)
 {
     const struct key_writes *writes = &oracle->keys[key];
     for (uint32_t i = 0; i < writes->count; i++) {
-        if (context_covers(context, &oracle->written[writes->list[i]].dot))
+        const struct written *written = &oracle->written[writes->list[i]];
+        const struct version named = {.dot = written->dot, .request = written->request, .attempt = written->attempt};
+        if (context_covers_version(context, &named))
             bitset_add(out, i);
     }
 }
 
-/* What the maker of a fresh version knew of and did not keep. */
-static void set_past(struct oracle *oracle, uint32_t fresh, const struct object *object)
-{
-    struct written *written = &oracle->written[fresh];
-    add_covered(oracle, written->key, &object->context, &written->past);
-    /* A ring of one prunes contexts and frees records: what it has known it has replaced all the same. */
-    bitset_join(&written->past, &oracle->copies[written->machine][written->key].known);
-    for (uint32_t i = 0; i < object->live_count; i++) {
-        uint32_t index = oracle_find(oracle, &object->live[i].dot);
-        if (index != ORACLE_NONE)
-            bitset_remove(&written->past, oracle->written[index].number);
-    }
-}
-
-static bool is_latest_bucket(const struct oracle *oracle, int key)
+bool oracle_is_latest(const struct oracle *oracle, int key)
 {
     return oracle->world->keys.list[key].kind == KEYS_LATEST;
-}
-
-static struct copy copy_of_object(struct oracle *oracle, unsigned machine, int key, const struct object *object,
-                                  uint32_t *fresh)
-{
-    const struct copy *before = &oracle->copies[machine][key];
-    struct copy after = {.exists = true, .live_count = object->live_count};
-    after.live = calloc(object->live_count + 1, sizeof *after.live);
-    CHECK_MEMORY(after.live);
-    *fresh = ORACLE_NONE;
-    for (uint32_t i = 0; i < object->live_count; i++) {
-        const struct version *version = &object->live[i];
-        uint32_t index = oracle_find(oracle, &version->dot);
-        if (index == ORACLE_NONE)
-            *fresh = index = oracle_add_written(oracle, machine, key, version);
-        else
-            checks_on_version(oracle->world, machine, index, version, digest_of(version));
-        after.live[i] = (struct living){.written = index,
-                                        .expiry_ms = version->expiry_ms,
-                                        .expiry_stamp = version->expiry_stamp,
-                                        .kind = version->kind,
-                                        .marks = version->marks};
-    }
-    if (*fresh != ORACLE_NONE)
-        set_past(oracle, *fresh, object);
-    oracle_known_of(oracle, object, &after.known);
-    if (is_latest_bucket(oracle, key)) { /* losers go without anybody having replaced them */
-        bitset_join(&after.known, &before->known);
-        add_covered(oracle, key, &object->context, &after.known);
-    }
-    after.context.count = object->context.count;
-    after.context.pairs = malloc((object->context.count + 1) * sizeof *after.context.pairs);
-    CHECK_MEMORY(after.context.pairs);
-    memcpy(after.context.pairs, object->context.pairs, object->context.count * sizeof *after.context.pairs);
-    return after;
-}
-
-/* The new copy takes over what is the machine's and not the record's. */
-static void replace(struct oracle *oracle, unsigned machine, int key, struct copy after, const void *file)
-{
-    struct copy *place = &oracle->copies[machine][key];
-    after.arrived = place->arrived;
-    after.durable = place->durable;
-    after.unsynced = place->unsynced;
-    after.unsynced_file = file;
-    place->arrived = place->durable = place->unsynced = (struct bitset){0};
-    close_copy(place);
-    if (oracle->world->plan.buckets[oracle->world->keys.list[key].kind].durability == DURABILITY_SYNCED)
-        bitset_join(&after.unsynced, &after.known);
-    *place = after;
-}
-
-static void say(struct oracle *oracle, const struct machine *machine, int key, const struct copy *after)
-{
-    char text[TRACE_LINE_MAX];
-    if (oracle->world->trace.line == NULL)
-        return;
-    oracle_describe(oracle, after, text, sizeof text);
-    trace_say(&oracle->world->trace, oracle->world->now_ns, key, "%s has %s", machine->name, text);
-}
-
-static void on_record(struct oracle *oracle, struct machine *machine, int key, struct bytes record, const void *file)
-{
-    struct object object = {0};
-    struct stored stored = {.machine = machine->index,
-                            .key = key,
-                            .is_erased = record.len == 0,
-                            .object = &object,
-                            .before = &oracle->copies[machine->index][key],
-                            .fresh = ORACLE_NONE};
-    struct copy after = {0};
-    arena_reset(&oracle->scratch);
-    if (record.len != 0) {
-        CHECK(record_decode(record, &object, &oracle->scratch) == RECORD_OK);
-        after = copy_of_object(oracle, machine->index, key, &object, &stored.fresh);
-    } else {
-        bitset_join(&after.known, &stored.before->known);
-    }
-    stored.after = &after;
-    say(oracle, machine, key, &after);
-    if (!oracle->is_paused)
-        checks_on_stored(oracle->world, &stored);
-    replace(oracle, machine->index, key, after, file);
-}
-
-void oracle_on_append(void *observer, struct fake_file *file, struct bytes data)
-{
-    struct machine *machine = observer;
-    struct oracle *oracle = &machine->world->oracle;
-    struct wire_reader header = wire_reader_of(bytes_of(file->live + SEGMENT_GENERATION_AT, 8));
-    struct log_record record;
-    if (log_record_read(data, wire_read_u64(&header), &record) != LOG_RECORD_OK)
-        return; /* the mark at a segment's beginning, or zeros at its end */
-    int key = keys_find(&machine->world->keys, record.key);
-    if (key >= 0)
-        on_record(oracle, machine, key, record.record, file);
-}
-
-void oracle_on_sync(void *observer, struct fake_file *file)
-{
-    struct machine *machine = observer;
-    struct oracle *oracle = &machine->world->oracle;
-    for (unsigned key = 0; key < machine->world->keys.count; key++) {
-        struct copy *copy = &oracle->copies[machine->index][key];
-        if (copy->unsynced.count != 0)
-            WORLD_SAY(machine->world, (int)key, "%s syncs %s%s", machine->name, file->name,
-                      copy->unsynced_file == file ? "" : ", not the file of its last record");
-        if (copy->unsynced_file != file || copy->unsynced.count == 0)
-            continue;
-        bitset_join(&copy->durable, &copy->unsynced);
-        bitset_close(&copy->unsynced);
-    }
-}
-
-void oracle_on_commit(void *observer)
-{
-    struct machine *machine = observer;
-    struct oracle *oracle = &machine->world->oracle;
-    for (size_t i = 0; i < machine->engine.batch.count; i++) {
-        const struct fake_row *row = &machine->engine.batch.rows[i];
-        int key = keys_find(&machine->world->keys, bytes_after(blob_bytes(row->key), sizeof(uint16_t)));
-        struct object object;
-        arena_reset(&oracle->scratch);
-        if (key < 0 || row->record == NULL)
-            continue;
-        CHECK(record_decode(blob_bytes(row->record), &object, &oracle->scratch) == RECORD_OK);
-        oracle_known_of(oracle, &object, &oracle->copies[machine->index][key].durable);
-    }
-}
-
-/* Frames. */
-
-/* What a record in a message tells the machine that gets it. */
-static void arrive(struct oracle *oracle, unsigned machine, struct bytes record)
-{
-    struct object object;
-    arena_reset(&oracle->scratch);
-    if (record.len == 0 || record_decode(record, &object, &oracle->scratch) != RECORD_OK || object.live_count == 0)
-        return;
-    uint32_t first = oracle_find(oracle, &object.live[0].dot);
-    if (first == ORACLE_NONE)
-        return;
-    int key = oracle->written[first].key;
-    struct bitset *arrived = &oracle->copies[machine][key].arrived;
-    oracle_known_of(oracle, &object, arrived);
-    if (is_latest_bucket(oracle, key))
-        add_covered(oracle, key, &object.context, arrived);
-}
-
-static void arrive_forward(struct oracle *oracle, unsigned machine, const struct frame *frame)
-{
-    struct message_forward forward;
-    arena_reset(&oracle->scratch);
-    if (!message_read_forward(frame, &forward, &oracle->scratch) || !forward.knows_token)
-        return;
-    int key = keys_find(&oracle->world->keys, forward.key);
-    if (key >= 0)
-        add_covered(oracle, key, &forward.context, &oracle->copies[machine][key].arrived);
-}
-
-void oracle_on_frame(struct world *world, unsigned machine, const struct frame *frame)
-{
-    struct message_write write;
-    struct message_read_reply reply;
-    struct message_forward_reply forwarded;
-    if (frame->type == MESSAGE_WRITE && message_read_write(frame, &write))
-        arrive(&world->oracle, machine, write.record);
-    if (frame->type == MESSAGE_READ_REPLY && message_read_read_reply(frame, &reply))
-        arrive(&world->oracle, machine, reply.record);
-    if (frame->type == MESSAGE_FORWARD_REPLY && message_read_forward_reply(frame, &forwarded))
-        arrive(&world->oracle, machine, forwarded.record);
-    if (frame->type == MESSAGE_FORWARD)
-        arrive_forward(&world->oracle, machine, frame);
-}
-
-static int key_of_record(struct oracle *oracle, struct bytes record)
-{
-    struct version newest;
-    uint32_t live;
-    if (record.len == 0 || record_newest(record, &newest, &live) != RECORD_OK || live == 0)
-        return TRACE_NO_KEY;
-    uint32_t index = oracle_find(oracle, &newest.dot);
-    return index == ORACLE_NONE ? TRACE_NO_KEY : oracle->written[index].key;
-}
-
-int oracle_key_of_frame(struct world *world, struct bytes data)
-{
-    struct frame frame;
-    struct message_read read;
-    struct message_write write;
-    struct message_forward forward;
-    struct message_read_reply reply;
-    size_t used;
-    if (world->trace.line == NULL || frame_next(data, data.len, &frame, &used) != FRAME_OK)
-        return TRACE_NO_KEY;
-    arena_reset(&world->oracle.scratch);
-    if (frame.type == MESSAGE_READ && message_read_read(&frame, &read))
-        return keys_find(&world->keys, read.key);
-    if (frame.type == MESSAGE_WRITE && message_read_write(&frame, &write))
-        return keys_find(&world->keys, write.key);
-    if (frame.type == MESSAGE_FORWARD && message_read_forward(&frame, &forward, &world->oracle.scratch))
-        return keys_find(&world->keys, forward.key);
-    if (frame.type == MESSAGE_READ_REPLY && message_read_read_reply(&frame, &reply))
-        return key_of_record(&world->oracle, reply.record);
-    return TRACE_NO_KEY;
 }
 
 bool oracle_holds(const struct oracle *oracle, const struct copy *copy, uint32_t written)
@@ -430,9 +233,19 @@ bool oracle_holds(const struct oracle *oracle, const struct copy *copy, uint32_t
     const struct written *wanted = &oracle->written[written];
     if (!copy->exists)
         return false;
-    if (is_latest_bucket(oracle, wanted->key))
+    if (oracle_is_latest(oracle, wanted->key))
         return copy->live_count > 0 && oracle_compare(oracle, copy->live[0].written, written) >= 0;
     return bitset_has(&copy->known, wanted->number);
+}
+
+bool oracle_machine_holds(const struct oracle *oracle, unsigned machine, uint32_t written)
+{
+    int key = oracle->written[written].key;
+    const struct hint_copies *hints = &oracle->hints[machine][key];
+    bool holds = oracle_holds(oracle, &oracle->copies[machine][key], written);
+    for (unsigned i = 0; i < hints->count && !holds; i++)
+        holds = oracle_holds(oracle, &hints->list[i]->copy, written);
+    return holds;
 }
 
 void oracle_describe(const struct oracle *oracle, const struct copy *copy, char *text, size_t room)

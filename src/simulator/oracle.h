@@ -20,6 +20,7 @@
 struct world;
 
 #define ORACLE_NONE UINT32_MAX /* no version */
+#define ORACLE_DATA (-1)       /* no hint: a machine's own copy */
 
 /* A version as it was first stored. Its number within its key is what the bitsets hold. */
 struct written {
@@ -31,8 +32,10 @@ struct written {
     unsigned machine; /* that made it */
     uint64_t at_ns;
     bool is_tombstone;
-    uint64_t digest;     /* of value and flags */
-    struct bytes value;  /* the oracle's */
+    uint64_t digest;    /* of value and flags */
+    struct bytes value; /* the oracle's */
+    uint64_t request;   /* second name, 0: none [R10] */
+    uint32_t attempt;
     uint64_t expiry_ms;  /* as first stored */
     struct bitset past;  /* what its maker knew of and did not keep beside it */
     size_t op;           /* that made it, SIZE_MAX: not to be told from its value */
@@ -55,10 +58,24 @@ struct copy {
     uint32_t live_count;
     struct bitset known;   /* everything that it holds or has replaced */
     struct bitset arrived; /* everything that messages have told this machine of */
+    struct bitset freed;   /* known when its record was last freed */
+    struct bitset lost;    /* it held this, and a fault took it away */
     struct bitset durable; /* known when its log was last synced */
     struct bitset unsynced;
     const void *unsynced_file;
+    hybrid_time horizon;    /* of the partition at this machine, when last seen */
+    bool is_rotten;         /* a bit of the stored record has turned over */
     struct context context; /* a copy */
+};
+
+/* What one machine keeps for another. */
+struct hint_copy {
+    int owner; /* that machine */
+    struct copy copy;
+};
+struct hint_copies {
+    struct hint_copy **list; /* of all owners that there have ever been hints for */
+    unsigned count;
 };
 
 struct key_writes {
@@ -74,6 +91,7 @@ struct oracle {
     uint32_t slot_count;
     struct key_writes keys[PLAN_KEYS_MAX];
     struct copy copies[PLAN_NODES_MAX][PLAN_KEYS_MAX];
+    struct hint_copies hints[PLAN_NODES_MAX][PLAN_KEYS_MAX];
     uint32_t *first_of_op; /* by operation; ORACLE_NONE */
     size_t op_room;
     struct arena kept;    /* values */
@@ -85,6 +103,7 @@ struct oracle {
 struct stored {
     unsigned machine;
     int key;
+    int owner; /* ORACLE_DATA, or whose hint it is */
     bool is_erased;
     const struct object *object;
     const struct copy *before;
@@ -99,9 +118,18 @@ void oracle_close(struct oracle *oracle);
 
 /* The fake disk's hooks; `observer` is the machine. */
 void oracle_on_append(void *observer, struct fake_file *file, struct bytes data);
+void oracle_on_hint_append(void *observer, struct fake_file *file, struct bytes data);
 void oracle_on_sync(void *observer, struct fake_file *file);
 /* The fake engine's hook: a batch is about to be committed. */
 void oracle_on_commit(void *observer);
+void oracle_on_hint_commit(void *observer);
+
+/* A process has opened its store: what it has found there is what this machine has from now on. Judged by how the last
+ * process ended. */
+void oracle_on_start(struct world *world, unsigned machine);
+
+/* A bit of this machine's record of a key has turned over. */
+void oracle_on_rot(struct world *world, unsigned machine, int key);
 
 /* A frame is about to be delivered to this machine. */
 void oracle_on_frame(struct world *world, unsigned machine, const struct frame *frame);
@@ -116,10 +144,22 @@ uint32_t oracle_first_of_op(const struct oracle *oracle, size_t op);
 void oracle_known_of(const struct oracle *oracle, const struct object *object, struct bitset *out);
 /* Does the copy hold this version, or one that replaced it (with last-write-wins: a later one)? */
 bool oracle_holds(const struct oracle *oracle, const struct copy *copy, uint32_t written);
+/* The versions of a key that a context covers. */
+void oracle_covered_by(const struct oracle *oracle, int key, const struct context *context, struct bitset *out);
+/* Has this machine it, in its data or in a hint? */
+bool oracle_machine_holds(const struct oracle *oracle, unsigned machine, uint32_t written);
+/* Of a key in a last-write-wins bucket? */
+bool oracle_is_latest(const struct oracle *oracle, int key);
+/* Of a version's value and flags. */
+uint64_t oracle_digest(const struct version *version);
+/* Frees what a copy holds. */
+void oracle_close_copy(struct copy *copy);
 /* A version that was not known before; by the oracle itself, and by the judge. Returns its index. */
 uint32_t oracle_add_written(struct oracle *oracle, unsigned machine, int key, const struct version *version);
 /* Is `later` the newer version of the two, or may it be, as far as is known? */
 bool oracle_may_follow(const struct oracle *oracle, uint32_t later, uint32_t earlier);
+/* The highest horizon of any copy of the key's partition: what was written by then may be forgotten. */
+hybrid_time oracle_horizon(const struct oracle *oracle, int key);
 /* < 0, 0, > 0: the order of versions [R2]. */
 int oracle_compare(const struct oracle *oracle, uint32_t a, uint32_t b);
 

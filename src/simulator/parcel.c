@@ -6,7 +6,7 @@
 
 struct parcel *parcel_new(struct bytes data)
 {
-    struct parcel *parcel = malloc(sizeof *parcel + data.len);
+    struct parcel *parcel = calloc(1, sizeof *parcel + data.len);
     CHECK_MEMORY(parcel);
     parcel->references = 1;
     parcel->len = data.len;

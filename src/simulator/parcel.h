@@ -4,10 +4,12 @@
 
 #include "base/bytes.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct parcel {
     unsigned references;
+    bool is_flipped; /* a bit of it has turned over on the way */
     size_t len;
     uint8_t at[];
 };

@@ -9,8 +9,9 @@
 
 static const char *const PREFIXES[KEY_KINDS] = {"p:", "k:", "c:", "l:", "e:"};
 static const char *const BUCKETS[KEY_KINDS] = {"default", "cart", "counter", "latest", "expiring"};
-static const char *const FAULT_NAMES[FAULTS] = {"loss", "duplicates", "reorder", "partition", "one-way", "clog",
-                                                "slow", "break",      "pause",   "restart",   "clock"};
+static const char *const FAULT_NAMES[FAULTS] = {
+    "loss",  "duplicates", "reorder", "partition", "one-way", "clog",     "slow",      "break",     "pause", "restart",
+    "clock", "far-clock",  "kill",    "power",     "wipe",    "old-copy", "slow-disk", "full-disk", "rot",   "flips"};
 
 const char *plan_prefix(enum key_kind kind)
 {
@@ -107,8 +108,11 @@ static void draw_faults(struct plan *plan, struct prng *prng)
         plan->duplicate_ppm = draw_ppm(prng);
     if (plan->faults[FAULT_REORDER])
         plan->reorder_ppm = draw_ppm(prng);
+    if (plan->faults[FAULT_FLIPS])
+        plan->flip_ppm = draw_ppm(prng) / 10 + 1;
     plan->episode_gap_ms = between(prng, 20, draws(prng, 50) ? 500 : 5000);
     plan->episode_ms = between(prng, 10, draws(prng, 50) ? 500 : 5000);
+    plan->down_ms = between(prng, 5, draws(prng, 60) ? 500 : 10000);
     plan->founds_in_trouble = draws(prng, 30);
     plan->calm_permille = draws(prng, 50) ? between(prng, 0, 100) : between(prng, 100, 1000);
 }
@@ -135,7 +139,15 @@ void plan_draw(struct plan *plan, uint64_t seed, unsigned nodes, unsigned ops)
     plan->late_settle_permille = draws(&prng, 50) ? between(&prng, 1, 500) : 0;
     plan->timeout_ms = draws(&prng, 70) ? 1000 : between(&prng, 100, 2000);
     plan->read_all_share = (uint16_t)(draws(&prng, 50) ? between(&prng, 0, 100) : between(&prng, 0, 1000));
-    plan->grace_ms = between(&prng, 100, 5000);
+    /* Longer than any request lasts, and than clocks are apart. */
+    plan->grace_ms =
+        2 * plan->timeout_ms + 2000 + (draws(&prng, 50) ? between(&prng, 0, 500) : between(&prng, 500, 10000));
+    plan->sloppy = draws(&prng, 80);
+    plan->antientropy_ms = draws(&prng, 50) ? between(&prng, 100, 2000) : between(&prng, 2000, 20000);
+    plan->antientropy_window = draws(&prng, 50) ? 64 : between(&prng, 1, 8);
+    plan->antientropy_rate = draws(&prng, 70) ? 0 : between(&prng, 10000, 1000000);
+    plan->tells_copies = draws(&prng, 50);
+    plan->exceeds_budget = draws(&prng, 3);
     plan->link_out_max = (size_t)256 << between(&prng, 10, 12); /* more than one turn fills */
     plan->flushes = draws(&prng, 10);
 }
@@ -157,6 +169,29 @@ void plan_buckets(const struct plan *plan, struct bucket_table *table)
             memcpy(bucket.prefix, PREFIXES[kind], bucket.prefix_len = 2);
         CHECK(bucket_table_put(table, &bucket) == NULL);
     }
+}
+
+void plan_leave_out(struct plan *plan, uint32_t faults)
+{
+    uint32_t *const rates[FAULTS] = {[FAULT_LOSS] = &plan->loss_ppm,
+                                     [FAULT_DUPLICATES] = &plan->duplicate_ppm,
+                                     [FAULT_REORDER] = &plan->reorder_ppm,
+                                     [FAULT_FLIPS] = &plan->flip_ppm};
+    for (int fault = 0; fault < FAULTS; fault++) {
+        if ((faults >> fault & 1) == 0)
+            continue;
+        plan->faults[fault] = false;
+        if (rates[fault] != NULL)
+            *rates[fault] = 0;
+    }
+}
+
+enum fault plan_fault(const char *name)
+{
+    enum fault fault = FAULT_LOSS;
+    while (fault < FAULTS && strcmp(FAULT_NAMES[fault], name) != 0)
+        fault++;
+    return fault;
 }
 
 void plan_describe(const struct plan *plan, char *text, size_t room)

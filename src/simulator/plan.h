@@ -33,6 +33,15 @@ enum fault {
     FAULT_PAUSE,      /* a node stands still and goes on */
     FAULT_RESTART,    /* a node stops cleanly and starts again */
     FAULT_CLOCK,      /* a wall clock steps */
+    FAULT_FAR_CLOCK,  /* a wall clock is far off for a while */
+    FAULT_KILL,       /* a process is killed */
+    FAULT_POWER,      /* a machine loses power */
+    FAULT_WIPE,       /* a process is killed and its data directory lost */
+    FAULT_OLD_COPY,   /* a process is killed and started on an earlier copy of its data directory */
+    FAULT_SLOW_DISK,  /* writing to a disk takes long */
+    FAULT_FULL_DISK,  /* a disk is full */
+    FAULT_ROT,        /* a bit of a stored record turns over */
+    FAULT_FLIPS,      /* bits of frames turn over on their way */
     FAULTS
 };
 
@@ -52,9 +61,10 @@ struct plan {
     /* The network while nothing fails. */
     uint32_t delay_us_min, delay_us_spread;
     /* Of a million frames, while faults last. */
-    uint32_t loss_ppm, duplicate_ppm, reorder_ppm;
+    uint32_t loss_ppm, duplicate_ppm, reorder_ppm, flip_ppm;
     bool faults[FAULTS];
     uint32_t episode_gap_ms, episode_ms; /* mean time between episodes and of one */
+    uint32_t down_ms;                    /* mean time until a process that was not stopped starts again */
     uint32_t calm_permille;              /* of the operations that are done before the first fault */
     /* Clocks. */
     int32_t drift_ppm_max;
@@ -68,9 +78,14 @@ struct plan {
     uint32_t timeout_ms;
     uint16_t read_all_share;
     uint64_t grace_ms;
+    bool sloppy; /* quorums */
+    uint32_t antientropy_ms, antientropy_window;
+    uint64_t antientropy_rate;
     size_t link_out_max;
     bool flushes;           /* flush_all is among the commands */
     bool joins;             /* some nodes are taken into a ring that was founded without them */
+    bool tells_copies;      /* a process sees that its directory is a copy; else only other members find out */
+    bool exceeds_budget;    /* more may be lost than P2 is promised for */
     bool founds_in_trouble; /* the rates count while the ring is founded, too */
 };
 
@@ -87,6 +102,11 @@ unsigned plan_r(const struct plan *plan, enum key_kind kind);
 unsigned plan_w(const struct plan *plan, enum key_kind kind);
 /* Do the quorums of a kind's bucket overlap? */
 bool plan_is_strict(const struct plan *plan, enum key_kind kind);
+
+/* Takes faults out of a plan; bit n: enum fault n. */
+void plan_leave_out(struct plan *plan, uint32_t faults);
+/* A fault by its name, FAULTS: there is none. */
+enum fault plan_fault(const char *name);
 
 /* One line for people. */
 void plan_describe(const struct plan *plan, char *text, size_t room);

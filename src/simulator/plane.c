@@ -20,8 +20,8 @@ static bool save(void *host, struct bytes state)
     CHECK_MEMORY(copy);
     if (state.len != 0)
         memcpy(copy->at, state.at, state.len);
-    blob_release(machine->saved);
-    machine->saved = copy;
+    blob_release(machine->dir.saved);
+    machine->dir.saved = copy;
     return true;
 }
 
@@ -31,8 +31,7 @@ static void on_published(struct world *world, const struct event *event)
     if (machine->state != MACHINE_UP || machine->generation != event->generation)
         return;
     for (unsigned i = 0; i <= machine->loop_count; i++) {
-        if (i < machine->loop_count)
-            network_dial_all(world, &machine->loops[i]);
+        network_dial_all(world, &machine->loops[i]);
         machine_end_turn(&machine->loops[i]);
     }
 }
@@ -92,6 +91,38 @@ static void learn(void *host, hybrid_time clock, const struct flush_registers *f
     struct machine *machine = host;
     node_learn(&machine->loops[machine->loop_count].node, machine_now(machine), clock, flush);
     wake_after_learning(machine);
+}
+
+/* Grows with each record that is appended, and is as old as the directory it is found in. */
+static uint64_t stored(void *host)
+{
+    return ((struct machine *)host)->dir.appended;
+}
+
+static void stand(void *host, bool confirmed, bool doubtful)
+{
+    struct machine *machine = host;
+    struct standing *standing = node_standing(machine->shared);
+    WORLD_SAY(machine->world, TRACE_NO_KEY, "%s: %s%s", machine->name, confirmed ? "confirmed" : "not confirmed",
+              doubtful ? ", doubtful" : "");
+    standing_set_confirmed(standing, confirmed);
+    if (doubtful)
+        standing_mark_all(standing, STANDING_DOUBTFUL);
+}
+
+static void admit(void *host, const char *name, uint64_t incarnation)
+{
+    struct machine *machine = host;
+    int other = machine_by_address(machine->world, name);
+    if (other >= 0)
+        network_admit(machine->world, machine->index, (unsigned)other, incarnation);
+}
+
+static void quarantine(void *host, const uint32_t *ids, unsigned count)
+{
+    struct machine *machine = host;
+    WORLD_SAY(machine->world, TRACE_NO_KEY, "%s: %u members are in quarantine", machine->name, count);
+    node_set_quarantined(machine->shared, ids, count);
 }
 
 static void report(void *host, enum membership_severity severity, const char *text)
@@ -169,9 +200,13 @@ void plane_open(struct machine *machine)
                                            .describe_self = describe_self,
                                            .learn = learn,
                                            .report = report,
+                                           .stored = stored,
+                                           .stand = stand,
+                                           .admit = admit,
+                                           .quarantine = quarantine,
                                            .host = machine};
     char fault[192] = "";
-    struct bytes saved = machine->saved == NULL ? bytes_of("", 0) : blob_bytes(machine->saved);
+    struct bytes saved = machine->dir.saved == NULL ? bytes_of("", 0) : blob_bytes(machine->dir.saved);
     machine->membership = membership_new(&settings, &ports, saved, fault);
     CHECK(machine->membership != NULL);
     machine->membership_at_ns = UINT64_MAX;

@@ -1,6 +1,7 @@
 #include "simulator/run.h"
 
 #include "base/check.h"
+#include "node/forward.h"
 #include "simulator/world.h"
 
 #include <inttypes.h>
@@ -14,6 +15,8 @@ enum {
     WORK_MS_MAX = 120000,    /* a world in which too much goes wrong is mended after so long */
     LEAVE_MS_MAX = 60000,    /* until clients have had their last answers then: each comes within its deadline */
     HEALING_MS = 12000,      /* after the last fault: backoffs, probes and silence end, gossip has come round */
+    CONVERGENCE_MS_MAX = 120000,
+    SILENCE_MS = 1000,
     REST_MS_MAX = 20000,
     STOP_MS_MAX = 15000,
     READ_PASSES = 4,
@@ -79,7 +82,9 @@ static bool is_at_rest(const struct world *world)
         if (machine->state == MACHINE_STOPPING)
             return false;
         for (unsigned j = 0; machine->state == MACHINE_UP && j <= machine->loop_count; j++) {
-            if (node_wake_at(&machine->loops[j].node) != UINT64_MAX || node_pending(&machine->loops[j].node) != 0)
+            const struct node *node = &machine->loops[j].node; /* what remains looks around now and then, always */
+            if (coordinator_wake_at(&node->coordinator) != UINT64_MAX || forward_wake_at(node) != UINT64_MAX
+                || node_pending(node) != 0)
                 return false;
         }
     }
@@ -195,15 +200,51 @@ static void read_everything(struct world *world)
     }
 }
 
+/* Has every copy been compared, and every hint handed over? */
+static bool has_converged(const struct world *world)
+{
+    for (unsigned i = 0; i < world->plan.nodes && world->plan.nodes > 1; i++) {
+        const struct machine *machine = &world->machines[i];
+        struct hints_counters hints;
+        hints_count(node_hints(machine->shared), &hints);
+        if (hints.kept != 0 || !machine_is_restored(machine))
+            return false;
+    }
+    return true;
+}
+
+static bool wait_until_converged(struct world *world)
+{
+    uint64_t until = world->now_ns + CONVERGENCE_MS_MAX * (uint64_t)WORLD_MS_NS;
+    while (!has_converged(world) && world->now_ns < until && !checks_failed(&world->checks))
+        world_run_for(world, 10 * WORLD_MS_NS);
+    return has_converged(world);
+}
+
+/* P3: repair terminates. Nothing is asked; after a while no record travels any more. */
+static void watch_silence(struct world *world)
+{
+    uint64_t interval = world->plan.antientropy_ms * (uint64_t)WORLD_MS_NS;
+    world_run_for(world, 2 * interval + SILENCE_MS * (uint64_t)WORLD_MS_NS);
+    uint64_t records = world->network.records;
+    world_run_for(world, 2 * interval + SILENCE_MS * (uint64_t)WORLD_MS_NS);
+    checks_on_silent_ring(world, world->network.records - records);
+}
+
 /* Liveness: nothing fails any more; everything must come right. */
 static void settle(struct world *world)
 {
-    (void)wait_until_all_serve(world, FOUNDING_MS_MAX);
+    if (!wait_until_all_serve(world, FOUNDING_MS_MAX))
+        check_fails(world, &check_writeable, TRACE_NO_KEY, "not every node serves again");
+    if (checks_failed(&world->checks))
+        return;
     world_run_for(world, HEALING_MS * (uint64_t)WORLD_MS_NS);
+    checks_on_converged(world, wait_until_converged(world));
     world->must_serve = true;
     write_everything(world);
     read_everything(world);
     (void)run_until_rest(world, REST_MS_MAX);
+    watch_silence(world);
     if (!checks_failed(&world->checks))
         checks_at_rest(world);
 }
@@ -231,6 +272,7 @@ void run_seed(const struct run_options *options, struct run_result *result)
 {
     struct plan plan;
     plan_draw(&plan, options->seed, options->nodes, options->ops);
+    plan_leave_out(&plan, options->without);
     if (options->control != NULL && options->control->adjust != NULL)
         options->control->adjust(&plan);
     struct world *world = malloc(sizeof *world);

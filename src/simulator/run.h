@@ -14,6 +14,7 @@
 struct run_options {
     uint64_t seed;
     unsigned nodes, ops;           /* 0: drawn from the seed */
+    uint32_t without;              /* bit n: never enum fault n, whatever the seed draws */
     uint64_t chance;               /* 0; anything else is mixed into all that is drawn: a control of the seed's power */
     const struct control *control; /* NULL: nothing is tampered with */
     trace_line *line;              /* NULL: nobody listens */

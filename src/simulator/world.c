@@ -76,6 +76,8 @@ static void run(struct world *world, const struct event *event)
     }
     world->trace.events++;
     event->run(world, event);
+    if (event->machine >= 0 && world->machines[event->machine].crash_due != END_NEVER_RAN)
+        machine_crash(&world->machines[event->machine], world->machines[event->machine].crash_due);
 }
 
 bool world_step(struct world *world)

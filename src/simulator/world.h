@@ -5,6 +5,7 @@
  *   network.h   connections and frames
  *   client.h    clients, what they ask and what they are told
  *   faults.h    what goes wrong, and when
+ *   damage.h    what goes wrong with machines
  *   keys.h      the keys of a run
  *   history.h   every request and its reply
  *   oracle.h    every version that was ever stored, and what it replaced
@@ -19,6 +20,7 @@
 #include "base/prng.h"
 #include "simulator/checks.h"
 #include "simulator/client.h"
+#include "simulator/damage.h"
 #include "simulator/events.h"
 #include "simulator/faults.h"
 #include "simulator/history.h"

@@ -17,7 +17,7 @@ static void two_halves_with_w1_write_the_same_cart_and_one_read_shows_both(void 
     end_of_scenario();
 }
 
-static void a_read_repairs_the_stale_replica(void **state)
+static void a_stale_replica_is_repaired_when_it_returns(void **state)
 {
     (void)state;
     ring_of(3);
@@ -27,9 +27,8 @@ static void a_read_repairs_the_stale_replica(void **state)
     assert_int_equal(set_through("a", PLAIN, "new"), OP_DONE);
     expect_stored("c", PLAIN, "old");
     heal();
-    expect_stored("c", PLAIN, "old");
-    shows("c", PLAIN, "new");
     expect_stored("c", PLAIN, "new");
+    shows("c", PLAIN, "new");
     end_of_scenario();
 }
 
@@ -276,7 +275,7 @@ static void what_was_deleted_does_not_return_with_a_node_that_had_stopped(void *
     cut(first, others); /* it has stored the set, and nobody else has */
     passes_ms(3000);
     client_leave(client);
-    assert_true(op->outcome == OP_FAILED || op->outcome == OP_LOST);
+    assert_int_equal(op->outcome, OP_DONE); /* a second attempt of the set, by another coordinator [R10] */
     assert_int_equal(set_through(second, PLAIN, "value"), OP_DONE);
     assert_int_equal(delete_through(third, PLAIN), OP_DONE);
     heal();
@@ -290,7 +289,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_halves_with_w1_write_the_same_cart_and_one_read_shows_both),
-        cmocka_unit_test(a_read_repairs_the_stale_replica),
+        cmocka_unit_test(a_stale_replica_is_repaired_when_it_returns),
         cmocka_unit_test(a_forward_repeated_by_the_network_counts_once),
         cmocka_unit_test(flush_all_reaches_a_node_that_was_cut_off_before_it_serves),
         cmocka_unit_test(a_flush_all_outlives_restarts),

@@ -1,0 +1,102 @@
+/* The fault budget: which losses P2 is promised for. */
+#include "simulator/damage.h"
+#include "simulator/world.h"
+
+/* Does every owner of the key have this version, or what replaced it? Then all earlier losses of it are repaired. */
+static bool is_repaired(const struct world *world, int key, uint32_t written)
+{
+    const struct machine *first = NULL;
+    for (unsigned i = 0; i < world->plan.nodes && first == NULL; i++)
+        first = world->machines[i].shared != NULL ? &world->machines[i] : NULL;
+    if (first == NULL)
+        return false;
+    const struct ring_view *view = node_view(first->shared);
+    const uint16_t *list = ring_preference_list(view, world->keys.list[key].partition);
+    for (uint32_t i = 0; i < view->owner_count; i++) {
+        int owner = machine_by_address(world, view->members[list[i]].name);
+        if (owner < 0 || !oracle_holds(&world->oracle, &world->oracle.copies[owner][key], written))
+            return false;
+    }
+    return true;
+}
+
+static bool has_lost(const struct world *world, unsigned machine, int key, uint32_t number)
+{
+    const struct hint_copies *hints = &world->oracle.hints[machine][key];
+    bool lost = bitset_has(&world->oracle.copies[machine][key].lost, number);
+    for (unsigned i = 0; i < hints->count; i++)
+        lost |= bitset_has(&hints->list[i]->copy.lost, number);
+    return lost;
+}
+
+/* How many others have had this version and lost it since. */
+static unsigned count_losers(const struct world *world, const struct machine *machine, int key, uint32_t written)
+{
+    unsigned losers = 0;
+    if (is_repaired(world, key, written))
+        return 0;
+    for (unsigned i = 0; i < world->plan.nodes; i++)
+        losers += i != machine->index && has_lost(world, i, key, world->oracle.written[written].number);
+    return losers;
+}
+
+static bool allows_copy(const struct world *world, const struct machine *machine, int key, const struct copy *copy,
+                        bool only_unsynced)
+{
+    unsigned w = plan_w(&world->plan, world->keys.list[key].kind);
+    for (uint32_t i = 0; i < copy->live_count; i++) {
+        uint32_t written = copy->live[i].written;
+        if (only_unsynced && bitset_has(&copy->durable, world->oracle.written[written].number))
+            continue;
+        if (count_losers(world, machine, key, written) + 1 >= w)
+            return false;
+    }
+    return true;
+}
+
+static bool allows_hints(const struct world *world, const struct machine *machine, int key, bool only_unsynced)
+{
+    const struct hint_copies *hints = &world->oracle.hints[machine->index][key];
+    for (unsigned i = 0; i < hints->count; i++) {
+        if (!allows_copy(world, machine, key, &hints->list[i]->copy, only_unsynced))
+            return false;
+    }
+    return true;
+}
+
+bool budget_allows_key(const struct world *world, const struct machine *machine, int key)
+{
+    return world->plan.exceeds_budget
+           || allows_copy(world, machine, key, &world->oracle.copies[machine->index][key], false);
+}
+
+/* Has this machine forgotten who it is, and is not yet again what it was? */
+static bool is_amnesiac(const struct machine *machine)
+{
+    return (machine->end == END_WIPED || machine->end == END_RESTORED) && !machine_is_restored(machine);
+}
+
+/* Tables are decided by a majority of those who remember what they have promised. */
+static bool majority_remembers(const struct world *world, const struct machine *machine)
+{
+    unsigned amnesiacs = 1;
+    for (unsigned i = 0; i < world->plan.nodes; i++)
+        amnesiacs += &world->machines[i] != machine && is_amnesiac(&world->machines[i]);
+    return 2 * amnesiacs < world->plan.nodes;
+}
+
+bool budget_allows(const struct world *world, const struct machine *machine, enum machine_end end)
+{
+    if (end == END_KILLED)
+        return true;
+    if ((end == END_WIPED || end == END_RESTORED) && !majority_remembers(world, machine))
+        return false;
+    if (world->plan.exceeds_budget)
+        return true;
+    for (unsigned key = 0; key < world->keys.count; key++) {
+        if (!allows_copy(world, machine, (int)key, &world->oracle.copies[machine->index][key], end == END_POWER)
+            || !allows_hints(world, machine, (int)key, end == END_POWER))
+            return false;
+    }
+    return true;
+}
