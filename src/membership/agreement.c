@@ -115,7 +115,7 @@ static struct proposer_vote *answered(struct proposer *proposer, uint32_t from, 
         return NULL;
     vote->refusal = m->refusal;
     if (m->refusal == VOTE_LOWER_BALLOT) {
-        if (m->promised.round > proposer->round_max)
+        if (m->promised.round > proposer->round_max && ballot_is_near(m->promised.round, proposer->round_max))
             proposer->round_max = m->promised.round;
         proposer->stage = PROPOSER_RESTING;
     }

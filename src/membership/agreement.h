@@ -16,6 +16,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A round that is further above the highest known one is nobody's next ballot: whoever heeded it could be led to where
+ * no ballots are left. Who has promised nothing yet knows none, and heeds what leaves room. */
+#define BALLOT_JUMP_MAX ((uint64_t)1 << 20)
+static inline bool ballot_is_near(uint64_t round, uint64_t known)
+{
+    return known == 0 ? round <= BALLOT_ROUND_MAX / 2 : round <= known || round - known <= BALLOT_JUMP_MAX;
+}
+
 /* < 0, 0 or > 0. */
 int ballot_compare(struct ballot a, struct ballot b);
 

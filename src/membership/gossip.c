@@ -11,8 +11,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Above it versions may not be what they seem, and there would be no room for further ones. */
-#define VERSION_JUMP_MAX (GOSSIP_VERSION_MAX / 2)
+/* Versions begin at the wall clock and grow more slowly than it, so one that is a century ahead is nobody's. Whoever
+ * goes above one that was heeded is heeded himself, if not at once, then soon. */
+#define VERSION_AHEAD_MS ((uint64_t)100 * 366 * 24 * 3600 * 1000)
+/* The settings' versions count changes: above this there would be no room for further ones. */
+#define SETTINGS_VERSION_HEEDED_MAX (GOSSIP_VERSION_MAX / 2)
+
+static bool is_possible(struct instant now, uint64_t version)
+{
+    return version <= clocks_wall(now) + VERSION_AHEAD_MS;
+}
 
 void gossip_refresh(struct membership *membership, struct instant now)
 {
@@ -200,7 +208,7 @@ static void hear_of_self(struct membership *membership, struct instant now, cons
     const struct gossip_entry *own = &membership->own;
     tables_hear(membership, now, entry->epoch, NULL);
     bool is_echo = entry->incarnation == own->incarnation && entry->version <= own->version;
-    if (!is_echo && entry->version >= own->version && entry->version <= VERSION_JUMP_MAX) {
+    if (!is_echo && entry->version >= own->version && is_possible(now, entry->version)) {
         membership->own.version = entry->version;
         gossip_refresh(membership, now);
     }
@@ -215,6 +223,12 @@ static void hear(struct membership *membership, struct instant now, const struct
     }
     if (entry->id == membership->self.id) {
         hear_of_self(membership, now, entry);
+        return;
+    }
+    /* Of a table that this node does not have: it is told again when it has that. Nobody can hide what a node says of
+     * itself behind an epoch that no table has, nor behind a version that it cannot go above. */
+    if (entry->epoch > epoch_of(membership) || !is_possible(now, entry->version)) {
+        tables_hear(membership, now, entry->epoch, NULL);
         return;
     }
     if (!runs_hear(membership, now, entry))
@@ -255,7 +269,8 @@ bool gossip_on_difference(struct membership *membership, struct instant now, con
         for (uint32_t i = 0; i < m.count; i++)
             hear(membership, now, &m.entries[i]);
         const struct shared *shared = &membership->state.shared;
-        bool newer = m.has_settings && shared_compare(shared, m.settings_version, m.settings_writer) < 0;
+        bool newer = m.has_settings && m.settings_version <= SETTINGS_VERSION_HEEDED_MAX
+                     && shared_compare(shared, m.settings_version, m.settings_writer) < 0;
         good = !newer || tables_take_settings(membership, m.settings_version, m.settings_writer, m.settings, false);
         if (newer && good)
             say_keep(membership);

@@ -44,6 +44,7 @@ struct joining {
     bool is_asking;
     uint64_t ask_ns;
     uint64_t began_ns;
+    uint64_t heard_ns; /* of who has invited this node */
     char refusal[JOIN_TEXT_MAX + 1];
 };
 

@@ -1,6 +1,7 @@
 #include "membership/join.h"
 
 #include "base/check.h"
+#include "base/wire.h"
 #include "membership/founding.h"
 #include "membership/say.h"
 #include "membership/tables.h"
@@ -101,6 +102,45 @@ bool join_on_invite(struct membership *membership, struct instant now, struct by
     return true;
 }
 
+void join_hear(struct membership *membership, struct instant now, const struct frame *frame)
+{
+    struct wire_reader reader = wire_reader_of(frame->head);
+    struct message_sender sender;
+    if (membership->state.invited_by[0] != '\0' && message_read_sender(&reader, &sender)
+        && strcmp(sender.peer, membership->state.invited_by) == 0)
+        membership->joining.heard_ns = now.mono_ns;
+}
+
+/* Who has invited this node has fallen silent, and writes wait: it goes on in the ring of its own. If the other ring
+ * has taken it in all the same, it has an empty place there that this node may still fill as long as it is empty, too.
+ */
+static bool gives_up_invitation(struct membership *membership, struct instant now)
+{
+    struct state *state = &membership->state;
+    struct joining *joining = &membership->joining;
+    if (state->invited_by[0] == '\0' || state->table == NULL)
+        return false;
+    if (joining->heard_ns == 0)
+        joining->heard_ns = now.mono_ns;
+    if (now.mono_ns < joining->heard_ns + (uint64_t)JOIN_INVITED_MS * MS)
+        return false;
+    char inviter[sizeof state->invited_by];
+    memcpy(inviter, state->invited_by, sizeof inviter);
+    state->invited_by[0] = '\0';
+    if (!say_keep(membership)) {
+        memcpy(state->invited_by, inviter, sizeof inviter);
+        return false;
+    }
+    *joining = (struct joining){0};
+    say_hold(membership);
+    say_report(
+        membership, MEMBERSHIP_WARNING,
+        "%s, which has invited this node into its ring, has not been heard for %d s: this node goes on alone; if "
+        "that ring lists it as a member, start it with an empty data directory and seeds of that ring",
+        inviter, JOIN_INVITED_MS / 1000);
+    return true;
+}
+
 /* A member whose data directory is not the table's any more has no vote until it is taken back. */
 static bool wants_back(const struct membership *membership)
 {
@@ -130,8 +170,10 @@ void join_tick(struct membership *membership, struct instant now)
     struct joining *joining = &membership->joining;
     if (membership->state.table != NULL && membership->state.invited_by[0] == '\0' && !wants_back(membership))
         return;
-    if (joining->is_asking && now.mono_ns < joining->ask_ns)
+    if ((joining->is_asking && now.mono_ns < joining->ask_ns) || gives_up_invitation(membership, now))
         return;
+    if (membership->state.invited_by[0] != '\0')
+        founding_probe(membership, membership->state.invited_by); /* the answer is a sign of life */
     const char *address = door(membership, now);
     if (address == NULL) {
         if (joining->is_asking && now.mono_ns >= joining->began_ns + (uint64_t)JOIN_FORGET_MS * MS)

@@ -234,6 +234,7 @@ bool membership_receive(struct membership *membership, struct instant now, const
     if (!membership->is_started)
         return true;
     clocks_see(membership, now);
+    join_hear(membership, now, frame);
     if (!runs_admits(membership, now, from, frame))
         return true;
     bool good = receive(membership, now, from, frame);

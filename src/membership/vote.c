@@ -100,7 +100,9 @@ bool vote_answer(struct membership *membership, struct instant now, const char *
     enum vote_refusal refusal = VOTE_OTHER_EPOCH;
     if (m->decree == epoch_of(membership) + 1) {
         acceptor->decree = m->decree;
-        refusal = type == MESSAGE_PREPARE ? promise(membership, m) : accept(membership, m);
+        refusal = !ballot_is_near(m->ballot.round, acceptor->promised.round) ? VOTE_UNFIT
+                  : type == MESSAGE_PREPARE                                  ? promise(membership, m)
+                                                                             : accept(membership, m);
     }
     if (refusal == VOTE_GIVEN && m->ballot.node != membership->self.id)
         yield(membership, now);
