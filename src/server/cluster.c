@@ -143,6 +143,14 @@ static bool open_membership(struct cluster *cluster, const struct cluster_parts 
     if (cluster->dir->path != NULL
         && !state_file_read(cluster->dir->path, "membership", &saved, &saved_len, cluster->log))
         return false;
+    if (saved_len == 0 && parts->has_run && !node_is_empty(cluster->shared)) {
+        logger_line(
+            cluster->log, LEVEL_ERROR, "ring",
+            "data directory %s has data, but its file membership is missing, which says to which ring they belong: "
+            "restore it, or start with an empty data directory, which the ring fills again",
+            cluster->dir->path);
+        return false;
+    }
     cluster->membership = membership_new(&settings, &ports, bytes_of(saved, saved_len), fault);
     free(saved);
     if (cluster->membership == NULL)

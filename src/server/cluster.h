@@ -88,6 +88,7 @@ struct cluster_parts {
     struct store_loop *hint_store; /* the main thread's side of the hints; NULL: there are none */
     struct loop *loops;            /* initialised, not yet running */
     unsigned loop_count;
+    bool has_run;   /* a process has been at work in the data directory before */
     bool is_copied; /* the data directory is a copy of the one that the last process ran on */
 };
 /* Reads what is known of the ring. Membership begins with the first cluster_turn. false as above. */

@@ -286,6 +286,7 @@ static bool open_cluster(struct shell *shell)
                                   .store = shell->store,
                                   .keeper = &shell->keeper,
                                   .hint_store = hints_of(shell, shell->loop_count + 1),
+                                  .has_run = shell->last.is_known,
                                   .is_copied = shell->last.is_copied,
                                   .loops = shell->loops,
                                   .loop_count = shell->loop_count};

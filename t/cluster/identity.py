@@ -129,6 +129,17 @@ class Identity(cluster.RingCase):
             wait_until(lambda number=number: self.has_all(ring[number]), "the wiped member to have everything")
         self.assertEqual(ring[2].report("status")["epoch"], 3)
 
+    def test_data_without_the_file_that_tells_their_ring_do_not_found_another(self):
+        ring = self.filled()
+        ring[3].stop()
+        saved = os.path.join(ring[3].data, "membership")
+        os.rename(saved, saved + ".away")
+        ring[3].start(wait=False)
+        self.assertNotEqual(ring[3].wait(), 0)
+        self.assertIn(b"its file membership is missing", ring[3].log())
+        os.rename(saved + ".away", saved)
+        ring.restart(3)
+
     def test_a_killed_process_is_back_at_once(self):
         ring = self.filled()
         for _ in range(3):
