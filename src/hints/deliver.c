@@ -125,11 +125,6 @@ static unsigned room_for(const struct deliver *deliver, const struct handover *h
     return room < left ? room : left;
 }
 
-static bool is_same_place(const struct store_cursor *a, const struct store_cursor *b)
-{
-    return a->passes == b->passes && a->key_len == b->key_len && memcmp(a->key, b->key, a->key_len) == 0;
-}
-
 static void end_scan(struct handover *handover)
 {
     handover->state = HANDOVER_ENDS;
@@ -152,12 +147,11 @@ static void scan(struct deliver *deliver, struct handover *handover)
         unsigned room = room_for(deliver, handover);
         if (room == 0)
             return; /* an answer or a timeout goes on */
-        struct store_cursor before = handover->cursor;
         deliver->fresh_count = 0;
         store_scan(deliver->parts.hints->store, deliver->parts.hint_loop, &handover->cursor, room, meet, &meeting);
         if (handover->cursor.passes != 0) {
             end_scan(handover);
-        } else if (is_same_place(&before, &handover->cursor)) { /* the engine cannot be read */
+        } else if (handover->cursor.failed) {
             handover->missed++;
             end_scan(handover);
         }

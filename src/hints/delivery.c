@@ -153,7 +153,6 @@ static void on_erased(struct delivery *delivery)
     bool is_gone = hints_has_changed(&delivery->erase);
     if (is_gone) {
         hints_count_gone(hints, hint_owner(key_of(delivery)), delivery->partition);
-        hints_count_bytes(hints, delivery->key_len + delivery->record->len, 0);
         atomic_fetch_add_explicit(&hints->delivered, 1, memory_order_relaxed);
         counter_add(&deliver->counters.readdressed, delivery->is_readdressed);
     } else if (delivery->erase.status == STORE_UNCHANGED) {

@@ -90,14 +90,18 @@ void hints_count_gone(struct hints *hints, uint32_t owner, uint16_t partition)
     CHECK(atomic_fetch_sub(&hints->kept, 1) != 0);
 }
 
-void hints_count_bytes(struct hints *hints, size_t before, size_t after)
+static uint64_t bytes_grown(const struct hints *hints)
 {
-    atomic_fetch_add_explicit(&hints->bytes, (uint64_t)after - (uint64_t)before, memory_order_relaxed);
+    struct store_stats stats;
+    if (hints->store == NULL)
+        return 0;
+    store_stats(hints->store, &stats);
+    return stats.hint_bytes_grown;
 }
 
 uint32_t hints_of_partition(const struct hints *hints, uint16_t partition)
 {
-    return atomic_load(&hints->partitions[partition]);
+    return atomic_load(&hints->partitions[partition]) + hints->is_uncounted;
 }
 
 uint64_t hints_of_owner(const struct hints *hints, uint32_t owner)
@@ -112,7 +116,7 @@ void hints_count(const struct hints *hints, struct hints_counters *out)
                                    .delivered = atomic_load(&hints->delivered),
                                    .refused = atomic_load(&hints->refused),
                                    .kept = atomic_load(&hints->kept),
-                                   .bytes = atomic_load(&hints->bytes)};
+                                   .bytes = hints->bytes_loaded + bytes_grown(hints)};
 }
 
 unsigned hints_rows(const struct hints *hints, struct hints_row *rows, unsigned max)
@@ -145,14 +149,36 @@ static void count_loaded(void *context, uint16_t partition, struct bytes key, st
     if (since != 0 && since < ms)
         ms = since;
     atomic_store(&row->since_ms, ms);
-    hints_count_bytes(hints, 0, key.len + record.len);
+    hints->bytes_loaded += key.len + record.len;
+}
+
+/* What the log has given back and the engine has not taken. */
+static void count_dirty(void *context, uint16_t partition, struct bytes key, struct bytes in_engine,
+                        struct bytes newest)
+{
+    struct hints *hints = context;
+    if (in_engine.len == 0 && newest.len != 0) {
+        count_loaded(hints, partition, key, newest);
+        return;
+    }
+    if (in_engine.len == 0)
+        return;
+    if (newest.len == 0)
+        hints_count_gone(hints, hint_owner(key), partition);
+    hints->bytes_loaded += newest.len == 0 ? 0 : key.len + newest.len;
+    hints->bytes_loaded -= key.len + in_engine.len;
 }
 
 void hints_load(struct hints *hints, struct store_loop *loop)
 {
     struct store_cursor cursor = {0};
-    while (hints->store != NULL && cursor.passes == 0)
+    if (hints->store == NULL)
+        return;
+    while (cursor.passes == 0 && !cursor.failed)
         store_scan(hints->store, loop, &cursor, LOAD_SLICE, count_loaded, hints);
+    hints->is_uncounted = cursor.failed;
+    store_scan_dirty(hints->store, count_dirty, hints);
+    hints->bytes_loaded -= bytes_grown(hints); /* by replay */
 }
 
 /* ---- What store ops do to them ---- */
@@ -163,8 +189,6 @@ static enum store_verdict apply(struct store_op *op, struct bytes current, struc
     struct hint_write *write = CONTAINER_OF(op, struct hint_write, merge.op);
     write->was_there = current.len != 0;
     enum store_verdict verdict = write->merge_apply(op, current, draft);
-    write->len_before = current.len == 0 ? 0 : op->key.len + current.len;
-    write->len_after = verdict == STORE_REPLACE ? op->key.len + draft->record->len : write->len_before;
     if (verdict == STORE_REPLACE && !write->was_there && !write->is_counted) {
         hints_count_made(write->hints, hint_owner(op->key), op->partition,
                          hybrid_now_ms(&write->hints->replica->clock, write->merge.now));
@@ -196,10 +220,8 @@ void hint_write_end(struct hint_write *write)
     if (write->is_counted && (!is_stored || write->was_there))
         hints_count_gone(hints, hint_owner(op->key), op->partition);
     write->is_counted = false;
-    if (is_stored) {
-        hints_count_bytes(hints, write->len_before, write->len_after);
+    if (is_stored)
         atomic_fetch_add_explicit(&hints->stored, 1, memory_order_relaxed);
-    }
     if (is_refused)
         atomic_fetch_add_explicit(&hints->refused, 1, memory_order_relaxed);
 }

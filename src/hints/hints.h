@@ -36,7 +36,8 @@ struct hints_counters {                        /* any thread */
  * without memory. */
 struct hints *hints_new(struct store *store, struct replica *replica);
 void hints_free(struct hints *hints);
-/* Counts what an earlier run left, synchronously as loop `loop`; before the loops start. */
+/* Counts what an earlier run left, synchronously as loop `loop`; before the loops start. If the database cannot be read
+ * every partition counts as one with hints until the next start: none of their horizons may rise. */
 void hints_load(struct hints *hints, struct store_loop *loop);
 
 /* Is there a database? */
@@ -68,7 +69,6 @@ struct hint_write {
     /* The hint's own: what the last call of the function found and made. */
     store_apply *merge_apply;
     bool was_there, is_counted;
-    size_t len_before, len_after;
 };
 /* `incoming` and `key` are borrowed as by replica_merge_init; the key is copied. */
 void hint_write_init(struct hint_write *write, struct hints *hints, struct arena *scratch, struct instant now,

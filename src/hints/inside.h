@@ -18,8 +18,10 @@ struct hints {
     struct store *store;
     struct replica *replica;
     _Atomic uint32_t *partitions;
+    bool is_uncounted; /* hints_load has not found all */
     struct owner_row rows[ROWS + 1];
-    _Atomic uint64_t kept, bytes, stored, delivered, refused;
+    uint64_t bytes_loaded; /* of those that an earlier run left; changed before the threads start */
+    _Atomic uint64_t kept, stored, delivered, refused;
 };
 
 /* Hints of owners that found no row. */
@@ -36,8 +38,5 @@ static inline bool hints_has_changed(const struct store_op *op)
 {
     return op->status == STORE_OK || (op->status == STORE_IO && op->log_position != 0);
 }
-
-/* A hint has now `after` bytes, of key and record, and had `before`. */
-void hints_count_bytes(struct hints *hints, size_t before, size_t after);
 
 #endif

@@ -62,6 +62,8 @@ struct store {
     _Atomic bool checkpoint_wanted;             /* start a round whatever the limits say */
     _Atomic uint64_t rounds_begun, rounds_done; /* of checkpoints, for marks */
 
+    _Atomic uint64_t hint_bytes; /* of a store of hints: by how much keys and records have grown since it was opened */
+
     struct checkpoint checkpoint; /* storage thread */
     struct store_counters counters;
 };
@@ -136,11 +138,20 @@ static inline struct bytes bytes_of_record(const struct blob *record)
     return record == NULL ? bytes_of(NULL, 0) : blob_bytes(record);
 }
 
+/* Bytes of a key and its record. */
+static inline uint64_t store_weight_in_bytes(const struct place *place, struct bytes record)
+{
+    return record.len == 0 ? 0 : place->key.len + record.len;
+}
+
 /* The record of this key becomes another one; either may be empty. Under its stripe's lock. Returns the weight of the
  * one before, which a clean entry has to remember. */
 static inline uint64_t store_note_change(struct store *store, const struct place *place, struct bytes before,
                                          struct bytes after)
 {
+    if (store_is_of_hints(store))
+        counter_add_shared(&store->hint_bytes,
+                           store_weight_in_bytes(place, after) - store_weight_in_bytes(place, before));
     if (store->tree == NULL || place->key.len == 0)
         return 0;
     uint64_t weight = tree_weight_of_record(place->hash, before);

@@ -48,7 +48,9 @@ static size_t scan_engine(struct engine_scan *scan, unsigned reader, size_t max)
     uint8_t after[sizeof cursor->key];
     size_t met = 0, len = cursor->key_len;
     memcpy(after, cursor->key, len);
-    if (engine->ops->scan(engine, reader, bytes_of(after, len), max, visit_engine_record, scan, &met) != ENGINE_OK)
+    cursor->failed =
+        engine->ops->scan(engine, reader, bytes_of(after, len), max, visit_engine_record, scan, &met) != ENGINE_OK;
+    if (cursor->failed)
         counter_add_shared(&scan->store->counters.io_errors, 1);
     else if (met < max)
         start_over(cursor);
@@ -164,4 +166,22 @@ size_t store_scan(struct store *store, struct store_loop *loop, struct store_cur
         return scan_buffer(store, cursor, max, visit, context);
     struct engine_scan scan = {.store = store, .cursor = cursor, .visit = visit, .context = context};
     return scan_engine(&scan, loop->number, max);
+}
+
+static void visit_dirty(struct store *store, const struct entry *entry, store_visit_dirty *visit, void *context)
+{
+    struct bytes key = bytes_of(entry->key, entry->key_len);
+    struct blob *in_engine = NULL;
+    store_read_engine(store, ENGINE_READER_STORAGE, entry->partition, key, &in_engine);
+    visit(context, entry->partition, key, bytes_of_record(in_engine), bytes_of_record(entry->record));
+    blob_release(in_engine);
+}
+
+void store_scan_dirty(struct store *store, store_visit_dirty *visit, void *context)
+{
+    for (uint32_t i = 0; store_is_durable(store) && i < store->limits.stripes; i++) {
+        const struct stripe *stripe = &store->buffer.stripes[i];
+        for (struct list *link = stripe->dirty.next; link != &stripe->dirty; link = link->next)
+            visit_dirty(store, CONTAINER_OF(link, struct entry, order), visit, context);
+    }
 }

@@ -306,6 +306,7 @@ void store_stats(struct store *store, struct store_stats *out)
     out->log_segments += store->logs.spare_count + store->logs.sealed_count;
     out->log_bytes = store->logs.bytes;
     store->ports.locks->give(&store->logs.lock);
+    out->hint_bytes_grown = get(&store->hint_bytes);
     out->leaves_corrected = store->tree == NULL ? 0 : get(&store->tree->corrected);
     out->has_engine = store_is_durable(store);
     if (out->has_engine)

@@ -181,7 +181,7 @@ struct store_cursor {
     uint32_t stripe; /* of a volatile store, and the place in it */
     uint64_t position;
     uint64_t passes; /* complete passes so far */
-    bool failed;     /* of store_scan_partition: the engine could not be read; going on later tries again */
+    bool failed;     /* by the last call: the engine could not be read; going on later tries again */
 };
 
 /* A record met by a scan (it may be older than the buffered one: check again under update). */
@@ -201,6 +201,12 @@ size_t store_scan(struct store *store, struct store_loop *loop, struct store_cur
  */
 bool store_scan_partition(struct store *store, struct store_loop *loop, uint16_t partition, struct store_cursor *cursor,
                           size_t max, store_visit *visit, void *context);
+
+/* What store_scan does not show because replay found no room for it in the engine: every dirty record, as it is in the
+ * engine (empty: it is not there) and as it is (empty: erased). Before the threads start. */
+typedef void store_visit_dirty(void *context, uint16_t partition, struct bytes key, struct bytes in_engine,
+                               struct bytes newest);
+void store_scan_dirty(struct store *store, store_visit_dirty *visit, void *context);
 
 /* A mark behind everything that has been updated until now, and a checkpoint asked for that passes it soon. Any thread.
  * store_is_checkpointed: everything before the mark is in the engine, synced. A volatile store's marks never are. */
@@ -232,6 +238,8 @@ struct store_stats {
     uint64_t log_appended_bytes, log_segments, log_bytes, log_syncs;
     uint64_t updates_waited; /* updates that had to wait for space */
     uint64_t corrupt_records, io_errors, full_errors;
+    uint64_t hint_bytes_grown; /* of a store of hints: by how many bytes keys and records have grown since it was
+                                * opened, modulo 2^64 */
     uint64_t leaves_corrected; /* of the hash tree: after a damaged record was replaced, or by store_correct_tree */
     bool has_engine;
     struct engine_usage engine;

@@ -167,6 +167,45 @@ static void counts_are_exact_after_any_number_of_crashes(void **state)
     world_check_counts(&world);
 }
 
+static void what_replay_could_not_checkpoint_is_counted_too(void **state)
+{
+    (void)state;
+    char key[32];
+    for (unsigned i = 0; i < 10; i++) {
+        world_key(&world, 'b', i, key);
+        world_hint(&world, 'b', key, "in the engine", 50);
+    }
+    world_run(&world, 6000);
+    world.hint.engine.commit_fails = ENGINE_FULL;
+    for (unsigned i = 5; i < 20; i++) { /* five that are there become longer, ten are new */
+        world_key(&world, 'b', i, key);
+        world_hint(&world, 'b', key, "in the log alone, and longer", 51);
+    }
+    world_crash(&world);
+    struct hints_counters counted;
+    hints_count(world.hints, &counted);
+    assert_int_equal(counted.kept, 20);
+    world.hint.engine.commit_fails = ENGINE_OK;
+    world_run(&world, 10000);
+    world_check_counts(&world);
+}
+
+static void hints_that_cannot_be_counted_hold_every_horizon_back(void **state)
+{
+    (void)state;
+    char key[32];
+    world_key(&world, 'b', 0, key);
+    world_hint(&world, 'b', key, "value", 50);
+    world_run(&world, 6000);
+    world.hint.engine.read_fails = ENGINE_IO;
+    struct hints *hints = hints_new(world.hint.store, &world.replica);
+    hints_load(hints, store_loop_of(world.hint.store, 0));
+    for (uint16_t partition = 0; partition < PARTITIONS; partition++)
+        assert_true(hints_of_partition(hints, partition) > 0);
+    hints_free(hints);
+    world.hint.engine.read_fails = ENGINE_OK;
+}
+
 static void more_owners_than_rows_are_counted_together(void **state)
 {
     (void)state;
@@ -193,6 +232,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_refused_hint_is_told_and_not_counted_as_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stand_in_that_coordinates_counts_too, setup, teardown),
         cmocka_unit_test_setup_teardown(counts_are_exact_after_any_number_of_crashes, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_replay_could_not_checkpoint_is_counted_too, setup, teardown),
+        cmocka_unit_test_setup_teardown(hints_that_cannot_be_counted_hold_every_horizon_back, setup, teardown),
         cmocka_unit_test_setup_teardown(more_owners_than_rows_are_counted_together, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
