@@ -173,14 +173,6 @@ static bool is_named(const struct request *request)
     return request->kind != REQUEST_GET && request->kind != REQUEST_TOUCH;
 }
 
-/* May it be carried out elsewhere although it may have been carried out already? What makes a version has its name;
- * setting an expiry twice is as good as once. Of the readers of a stale item one is to be told that it has won: a
- * second attempt would tell it that somebody else has. */
-static bool is_repeatable(const struct request *request)
-{
-    return !request->has_effects && !request->claims && !request->vivify && !request->recache;
-}
-
 static void name(struct node *node, struct instant now, struct request *request)
 {
     if (request->name != 0 || !is_named(request))
@@ -191,10 +183,12 @@ static void name(struct node *node, struct instant now, struct request *request)
     request->began = hybrid_next(&node->shared->replica.clock, now);
 }
 
-/* It may have been carried out at the last one who had it, or may be yet. */
+/* It may have been carried out at the last one who had it, or may be yet. All are tried elsewhere all the same: what
+ * makes a version has its name, and to set an expiry twice is as good as once. The reader of a stale item who had won
+ * is told by the second coordinator that somebody has, which it would be if it asked again itself. */
 static void doubt(struct request *request)
 {
-    request->in_doubt |= request->kind != REQUEST_GET || request->has_expiry;
+    request->in_doubt |= request->kind != REQUEST_GET || request->has_expiry || request->has_effects || request->vivify;
     request->attempt += request->name != 0;
 }
 
@@ -366,19 +360,14 @@ static void go_elsewhere(struct node *node, struct instant now, struct forward *
 static void on_lost(struct node *node, struct instant now, struct leg *leg, bool is_gone)
 {
     struct forward *forward = leg->forward;
-    struct request *request = forward->request;
     uint32_t peer = leg->via->link->peer;
     bool is_newest = forward->newest == leg;
     if (is_gone)
         give_up(node->forwards, leg);
     if (!is_newest)
         return;
-    if (is_repeatable(request)) {
-        doubt(request);
-        go_elsewhere(node, now, forward, peer);
-    } else if (is_gone) {
-        end_failed(node, forward, FAILURE_LOST);
-    }
+    doubt(forward->request);
+    go_elsewhere(node, now, forward, peer);
 }
 
 /* What the answer means for the request. */
@@ -432,10 +421,8 @@ static void on_newest(struct node *node, struct instant now, struct leg *leg, co
     struct forward *forward = leg->forward;
     uint32_t peer = leg->via->link->peer;
     enum meaning meaning = meaning_of(node, reply);
-    if (meaning == MEANS_DOUBT && is_repeatable(forward->request))
+    if (meaning == MEANS_DOUBT)
         doubt(forward->request);
-    else if (meaning == MEANS_DOUBT)
-        meaning = MEANS_DONE;
     if (meaning == MEANS_DONE) {
         take(node, now, forward, reply);
         return;
