@@ -165,7 +165,12 @@ size_t store_scan(struct store *store, struct store_loop *loop, struct store_cur
     return 0;
 }
 
-/* No node under test repairs. */
+/* No node under test repairs or has hints. */
+void store_scan_dirty(struct store *store, store_visit_dirty *visit, void *context)
+{
+    (void)store, (void)visit, (void)context;
+}
+
 bool store_scan_partition(struct store *store, struct store_loop *loop, uint16_t partition, struct store_cursor *cursor,
                           size_t max, store_visit *visit, void *context)
 {
