@@ -191,7 +191,8 @@ static bool take(struct membership *membership, struct known *known, const struc
 {
     enum return_verdict verdict = compare(known, entry);
     if (return_says_doubt(verdict)) {
-        known->lacks = known->lacks > (uint8_t)verdict ? known->lacks : (uint8_t)verdict;
+        if (known->lacks < verdict)
+            known->lacks = (uint8_t)verdict;
         say_report(membership, MEMBERSHIP_NOTICE, "node %s has come back with %s", entry->name,
                    verdict == RETURN_OLD_COPY   ? "an old copy of its data directory"
                    : verdict == RETURN_REPLACED ? "another data directory"
