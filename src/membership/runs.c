@@ -190,7 +190,7 @@ static enum return_verdict compare(const struct known *known, const struct gossi
 static bool take(struct membership *membership, struct known *known, const struct gossip_entry *entry)
 {
     enum return_verdict verdict = compare(known, entry);
-    if (return_says_doubt(verdict)) {
+    if (return_says_doubt((uint8_t)verdict)) {
         if (known->lacks < verdict)
             known->lacks = (uint8_t)verdict;
         say_report(membership, MEMBERSHIP_NOTICE, "node %s has come back with %s", entry->name,
