@@ -91,7 +91,7 @@ uint16_t round_up(const struct round *round)
 uint16_t round_lively(const struct round *round, uint16_t places)
 {
     uint16_t lively = 0;
-    for (unsigned place = 0; place < round->place_count; place++) {
+    for (unsigned place = 0; places != 0 && place < round->place_count; place++) {
         if ((places & quorum_bit(place)) != 0 && is_up(round, place))
             lively |= quorum_bit(place);
     }

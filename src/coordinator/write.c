@@ -235,6 +235,8 @@ static bool take_in(struct write *write, struct bytes current)
     if (round == NULL)
         return true;
     round->horizon = write->horizon;
+    if (round->answered == 0 && !stands_in)
+        return true; /* nobody was asked: a plain set */
     uint64_t before = object_fingerprint(&write->object);
     const struct context held = write->object.context;
     if (stands_in && !take_in_kept(write))
