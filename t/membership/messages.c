@@ -4,6 +4,7 @@
 #include "message/agreement.h"
 #include "message/founding.h"
 #include "message/gossip.h"
+#include "message/returning.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -117,6 +118,66 @@ static void counts_that_lie_ask_for_no_memory(void **state)
     draft_close(&out);
 }
 
+static void every_cut_of_what_a_process_says_of_itself_is_malformed(void **state)
+{
+    (void)state;
+    struct message_return m = {.sender = sender, .knows_doubt = true};
+    m.entry = (struct gossip_entry){.id = ring_node_id("a"),
+                                    .epoch = 3,
+                                    .version = 4,
+                                    .incarnation = sender.incarnation,
+                                    .name = "a",
+                                    .peer = "a:1",
+                                    .directory = 5,
+                                    .run = 9,
+                                    .since = 7,
+                                    .before = {11, 12},
+                                    .before_count = 2,
+                                    .found = 6,
+                                    .stored = 1000};
+    struct message_return_reply reply = {
+        .sender = sender, .incarnation = 8, .verdict = RETURN_OTHER, .other = 7, .other_peer = "b:1"};
+    struct draft out[2] = {{0}};
+    message_write_return(&out[0], &m);
+    message_write_return_reply(&out[1], &reply);
+    for (unsigned i = 0; i < 2; i++) {
+        for (size_t len = 0; len <= out[i].len; len++) {
+            struct message_return read;
+            struct message_return_reply read_reply;
+            uint8_t *exact = malloc(len + 1);
+            assert_non_null(exact);
+            memcpy(exact, out[i].at, len);
+            bool good = i == 0 ? message_read_return(bytes_of(exact, len), &read)
+                               : message_read_return_reply(bytes_of(exact, len), &read_reply);
+            assert_true(good == (len == out[i].len));
+            if (good && i == 0) {
+                assert_true(read.knows_doubt && read.entry.run == 9 && read.entry.since == 7);
+                assert_int_equal(read.entry.before_count, 2);
+                assert_int_equal(read.entry.before[1], 12);
+                assert_true(read.entry.found == 6 && read.entry.stored == 1000 && read.entry.directory == 5);
+            } else if (good) {
+                assert_true(read_reply.verdict == RETURN_OTHER && read_reply.other == 7);
+                assert_string_equal(read_reply.other_peer, "b:1");
+            }
+            free(exact);
+        }
+        draft_close(&out[i]);
+    }
+}
+
+/* Whoever tells of itself tells of the process that it is. */
+static void return_of_another_process_is_malformed(void **state)
+{
+    (void)state;
+    struct message_return m = {.sender = sender}, read;
+    m.entry = (struct gossip_entry){
+        .id = ring_node_id("a"), .epoch = 3, .incarnation = sender.incarnation + 1, .name = "a", .peer = "a:1"};
+    struct draft out = {0};
+    message_write_return(&out, &m);
+    assert_false(message_read_return(draft_written(&out), &read));
+    draft_close(&out);
+}
+
 static void entry_under_another_name_is_malformed(void **state)
 {
     (void)state;
@@ -162,6 +223,8 @@ int main(void)
         cmocka_unit_test(digest_of_300_members_takes_about_20_bytes_each),
         cmocka_unit_test(every_cut_of_every_message_is_malformed),
         cmocka_unit_test(counts_that_lie_ask_for_no_memory),
+        cmocka_unit_test(every_cut_of_what_a_process_says_of_itself_is_malformed),
+        cmocka_unit_test(return_of_another_process_is_malformed),
         cmocka_unit_test(entry_under_another_name_is_malformed),
         cmocka_unit_test(values_come_back_as_they_were),
     };
