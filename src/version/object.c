@@ -43,12 +43,41 @@ static struct context with_pair(const struct context *known, struct actor actor,
     return out;
 }
 
-static struct context put_context(const struct object *object, const struct context *covered,
-                                  const struct version *fresh, struct arena *arena)
+static void raise_time(struct pair *pair, hybrid_time time)
 {
-    struct context known = object->context;
-    if (covered != NULL)
-        context_join(&known, &object->context, covered, arena);
+    if (pair->time < time)
+        pair->time = time;
+}
+
+/* What this write alone has made dead, others may still hold: its pair must not be pruned before everyone knows of this
+ * write. `joined` is of object's context and covered, newly made. */
+static void date_deaths(struct context *joined, const struct object *object, const struct context *covered,
+                        const struct version *live, uint32_t kept, hybrid_time time)
+{
+    for (uint32_t i = 0; i < object->live_count; i++) {
+        const struct actor *actor = &object->live[i].dot.actor;
+        bool stays = false;
+        for (uint32_t k = 0; k < kept && !stays; k++)
+            stays = dot_equal(&live[k].dot, &object->live[i].dot);
+        if (!stays)
+            raise_time(&joined->pairs[context_lower_bound(joined, actor)], time);
+    }
+    for (uint32_t i = 0; covered != NULL && i < covered->count; i++) {
+        const struct pair *pair = &covered->pairs[i];
+        if (pair->counter > context_counter(&object->context, &pair->actor))
+            raise_time(&joined->pairs[context_lower_bound(joined, &pair->actor)], time);
+    }
+}
+
+/* `live` are the versions of `object` that stay. */
+static struct context put_context(const struct object *object, const struct context *covered,
+                                  const struct version *fresh, const struct version *live, uint32_t kept,
+                                  struct arena *arena)
+{
+    static const struct context nothing = {0};
+    struct context known;
+    context_join(&known, &object->context, covered != NULL ? covered : &nothing, arena);
+    date_deaths(&known, object, covered, live, kept, fresh->time);
     known = with_pair(&known, fresh->dot.actor, fresh->dot.counter, fresh->time, arena);
     if (fresh->attempt <= 1)
         return known;
@@ -78,9 +107,9 @@ void object_put_over(struct object *out, const struct object *object, const stru
         if (!goes)
             live[count++] = *old;
     }
+    out->context = put_context(object, covered, fresh, live, count, arena);
     live[count++] = *fresh;
     versions_sort(live, count);
-    out->context = put_context(object, covered, fresh, arena);
     out->live = live;
     out->live_count = count;
 }

@@ -18,7 +18,7 @@
 struct pair {
     struct actor actor;
     uint64_t counter;
-    hybrid_time time; /* of that last write: pruning looks at it [R4] */
+    hybrid_time time; /* of that last write, or of the one that made it dead: pruning looks at it [R4] */
 };
 
 /* Sorted by actor, no actor twice. */
@@ -105,9 +105,10 @@ void object_merge(struct object *out, const struct object *a, hybrid_time horizo
  * object_next_dot. `covered` NULL means all that is known here (a plain set). The caller made sure that
  * fresh->time is above every removed version's, and that neither context covers any of its names (both are checked).
  * The context afterwards is the join of object's, covered's and the new dot (with fresh->time, or the time
- * its actor's pair had if that is later); an attempt after the first adds a pair that covers those before it. A context
- * carries no horizon: where contexts are pruned, the object that `covered` was read from has to be merged, with its
- * horizon, before the put. Arrays of `out` come from the arena; `out` may not be `object`. */
+ * its actor's pair had if that is later); pairs of what this write alone has made dead get its time; an attempt after
+ * the first adds a pair that covers those before it. A context carries no horizon: where contexts are pruned, the
+ * object that `covered` was read from has to be merged, with its horizon, before the put. Arrays of `out` come from the
+ * arena; `out` may not be `object`. */
 void object_put(struct object *out, const struct object *object, const struct context *covered,
                 const struct version *fresh, struct arena *arena);
 

@@ -64,7 +64,51 @@ static void a_plain_set_replaces_all_that_is_known(void **state)
     assert_int_equal(three.live[0].dot.counter, 2);
     assert_int_equal(three.context.count, 2);
     assert_true(three.context.pairs[0].counter == 2 && three.context.pairs[0].time == 30);
-    assert_true(three.context.pairs[1].counter == 1 && three.context.pairs[1].time == 20);
+    assert_true(three.context.pairs[1].counter == 1 && three.context.pairs[1].time == 30); /* since when it is dead */
+}
+
+/* Pruned any earlier, its pair would be missed by who still holds the version and has not heard of this write. */
+static void a_pair_has_the_time_of_what_made_its_write_dead(void **state)
+{
+    (void)state;
+    struct object empty = {0};
+    struct object one = put(&empty, NULL, value(1, 1, 10));
+    struct object two = put(&one, &empty.context, value(2, 1, 20));
+    struct object elsewhere = put(&empty, NULL, value(3, 1, 15));
+    struct object kept = put(&two, &one.context, value(4, 1, 30)); /* over the first alone */
+    assert_true(kept.context.pairs[0].time == 30 && kept.context.pairs[1].time == 20);
+    struct object blind = put(&two, &elsewhere.context, value(4, 1, 40)); /* over what was never here */
+    assert_int_equal(blind.live_count, 3);
+    assert_true(blind.context.pairs[0].time == 10 && blind.context.pairs[1].time == 20);
+    assert_true(blind.context.pairs[2].time == 40);
+    object_prune(&kept, 1, 29);
+    assert_true(context_counter(&kept.context, &one.live[0].dot.actor) == 1);
+    object_prune(&kept, 1, 30);
+    assert_true(context_counter(&kept.context, &one.live[0].dot.actor) == 0);
+}
+
+/* Behind an attempt of a request stays what is later than the request, however it is covered. */
+static void an_attempt_keeps_what_is_later_than_its_request(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena);
+    struct object empty = {0}, out;
+    struct object one = put(&empty, NULL, value(1, 1, 10));
+    struct object two = put(&one, &empty.context, value(2, 1, 20));
+    struct version fresh = value(3, 1, 30);
+    fresh.request = 77;
+    fresh.attempt = 3;
+    object_put_over(&out, &two, NULL, &fresh, 15, &arena);
+    assert_int_equal(out.live_count, 2);
+    assert_true(out.live[0].time == 30 && out.live[1].time == 20);
+    assert_true(context_covers(&out.context, &two.live[0].dot));
+    assert_true(context_covers_attempt(&out.context, 77, 2) && !context_covers_attempt(&out.context, 77, 3));
+    object_keep_newest(&out, 29);
+    assert_int_equal(out.live_count, 2);
+    object_keep_newest(&out, 30); /* nothing can overtake it any more */
+    assert_int_equal(out.live_count, 1);
+    arena_close(&arena);
 }
 
 static void two_clients_with_one_context_make_two_siblings_newest_first(void **state)
