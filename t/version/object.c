@@ -91,8 +91,6 @@ static void a_pair_has_the_time_of_what_made_its_write_dead(void **state)
 static void an_attempt_keeps_what_is_later_than_its_request(void **state)
 {
     (void)state;
-    struct arena arena;
-    arena_init(&arena);
     struct object empty = {0}, out;
     struct object one = put(&empty, NULL, value(1, 1, 10));
     struct object two = put(&one, &empty.context, value(2, 1, 20));
@@ -108,7 +106,6 @@ static void an_attempt_keeps_what_is_later_than_its_request(void **state)
     assert_int_equal(out.live_count, 2);
     object_keep_newest(&out, 30); /* nothing can overtake it any more */
     assert_int_equal(out.live_count, 1);
-    arena_close(&arena);
 }
 
 static void two_clients_with_one_context_make_two_siblings_newest_first(void **state)
@@ -360,6 +357,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_plain_set_replaces_all_that_is_known),
+        TEST(a_pair_has_the_time_of_what_made_its_write_dead),
+        TEST(an_attempt_keeps_what_is_later_than_its_request),
         TEST(two_clients_with_one_context_make_two_siblings_newest_first),
         TEST(a_put_knows_what_its_context_knew_elsewhere),
         TEST(a_pairs_time_never_falls),
