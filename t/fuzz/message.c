@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { FRAME_MAX = 1 << 20, TYPES_KNOWN = MESSAGE_FLUSH_REPLY };
+enum { FRAME_MAX = 1 << 20, TYPES_KNOWN = MESSAGE_SURVEY_REPLY };
 
 static bool waits_in(const struct chain *chain, struct bytes bytes, size_t *at)
 {

@@ -4,6 +4,7 @@
 
 #include "message/data.h"
 #include "message/forward.h"
+#include "message/survey.h"
 
 union any_message {
     struct message_greeting greeting;
@@ -15,6 +16,8 @@ union any_message {
     struct message_forward_reply forward_reply;
     struct message_flush flush;
     struct message_flush_reply flush_reply;
+    struct message_survey survey;
+    struct message_survey_reply survey_reply;
 };
 
 /* By the frame's type; a type that is not of the data plane is refused. */
@@ -39,9 +42,22 @@ static inline bool message_read_any(const struct frame *frame, union any_message
         return message_read_flush(frame, &m->flush);
     case MESSAGE_FLUSH_REPLY:
         return message_read_flush_reply(frame, &m->flush_reply);
+    case MESSAGE_SURVEY:
+        return message_read_survey(frame, &m->survey);
+    case MESSAGE_SURVEY_REPLY:
+        return message_read_survey_reply(frame, &m->survey_reply);
     default:
         return false;
     }
+}
+
+static inline void write_survey_reply_again(struct chain *out, const struct message_survey_reply *m)
+{
+    struct survey_row rows[MESSAGE_SURVEY_MAX];
+    uint32_t count = message_survey_rows(m);
+    for (uint32_t i = 0; i < count; i++)
+        rows[i] = message_survey_row(m, i);
+    message_write_survey_reply(out, m, rows, count);
 }
 
 static inline void message_write_any(struct chain *out, uint8_t type, const union any_message *m, struct blob *blob)
@@ -70,6 +86,12 @@ static inline void message_write_any(struct chain *out, uint8_t type, const unio
         return;
     case MESSAGE_FLUSH:
         message_write_flush(out, &m->flush);
+        return;
+    case MESSAGE_SURVEY:
+        message_write_survey(out, &m->survey);
+        return;
+    case MESSAGE_SURVEY_REPLY:
+        write_survey_reply_again(out, &m->survey_reply);
         return;
     default:
         message_write_flush_reply(out, &m->flush_reply);
