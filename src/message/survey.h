@@ -41,7 +41,9 @@ void message_write_survey(struct chain *out, const struct message_survey *m);
 void message_write_survey_reply(struct chain *out, const struct message_survey_reply *m, const struct survey_row *rows,
                                 uint32_t count);
 
+/* false: malformed. Lists point into the frame. */
 bool message_read_survey(const struct frame *frame, struct message_survey *m);
+/* The same. */
 bool message_read_survey_reply(const struct frame *frame, struct message_survey_reply *m);
 
 static inline uint32_t message_survey_rows(const struct message_survey_reply *m)

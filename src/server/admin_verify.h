@@ -28,6 +28,7 @@ struct admin_verify {
     struct event again;
 };
 
+/* Answers the request, some looks later. */
 void admin_verify_answer(struct admin_asks *asks, struct evhttp_request *request);
 /* Frees what it holds; it is not under way. Zero-initialised, it holds nothing. */
 void admin_verify_close(struct admin_verify *verify);
