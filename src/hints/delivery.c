@@ -150,7 +150,7 @@ static void on_erased(struct delivery *delivery)
 {
     struct deliver *deliver = delivery->deliver;
     struct hints *hints = deliver->parts.hints;
-    bool is_gone = hints_has_changed(&delivery->erase);
+    bool is_gone = store_has_changed(&delivery->erase);
     if (is_gone) {
         hints_count_gone(hints, hint_owner(key_of(delivery)), delivery->partition);
         atomic_fetch_add_explicit(&hints->delivered, 1, memory_order_relaxed);

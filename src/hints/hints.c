@@ -213,7 +213,7 @@ void hint_write_end(struct hint_write *write)
 {
     struct hints *hints = write->hints;
     const struct store_op *op = &write->merge.op;
-    bool is_stored = hints_has_changed(op);
+    bool is_stored = store_has_changed(op);
     bool is_refused = op->status != STORE_OK
                       && (op->status != STORE_UNCHANGED || write->merge.outcome == MERGE_NO_MEMORY
                           || write->merge.outcome == MERGE_CORRUPT);

@@ -33,10 +33,4 @@ static inline uint64_t hints_of_others(const struct hints *hints)
 /* One hint more, one less. Any thread. */
 void hints_count_made(struct hints *hints, uint32_t owner, uint16_t partition, uint64_t now_ms);
 void hints_count_gone(struct hints *hints, uint32_t owner, uint16_t partition);
-/* What the op's function wanted has been done: also when a sync failed after that. */
-static inline bool hints_has_changed(const struct store_op *op)
-{
-    return op->status == STORE_OK || (op->status == STORE_IO && op->log_position != 0);
-}
-
 #endif

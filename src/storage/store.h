@@ -91,6 +91,12 @@ struct store_op {
     uint64_t log_position; /* the store's */
 };
 
+/* Of an update that has come back: has what its function wanted been done? Also when a sync failed after that. */
+static inline bool store_has_changed(const struct store_op *op)
+{
+    return op->status == STORE_OK || (op->status == STORE_IO && op->log_position != 0);
+}
+
 struct store_limits {
     uint64_t memory_bytes;      /* -m: all objects in the buffer, dirty and recently used */
     uint64_t dirty_bytes;       /* most bytes not yet checkpointed; beyond, updates wait */
