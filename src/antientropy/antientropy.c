@@ -68,7 +68,7 @@ void antientropy_set_view(struct antientropy *a, struct instant now, const struc
             if (a->peers[i].exchange != NULL)
                 a->peers[i].exchange->is_abandoned = true;
         }
-        horizon_give_up(a, now, a->view == NULL ? "" : "the ring has changed");
+        horizon_give_up(a, now, a->horizon.phase == HORIZON_REST ? "" : "a change of the ring");
     }
     a->view = view;
     a->self = self;

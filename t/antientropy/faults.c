@@ -142,6 +142,30 @@ static void copies_agree_after_a_member_has_left(void **state)
     }
 }
 
+/* Keys are listed from the checkpoint: what is only in memory must not be passed over, at neither end. */
+static void an_exchange_waits_for_what_is_only_in_memory(void **state)
+{
+    (void)state;
+    for (unsigned writer = 0; writer < 2; writer++) {
+        struct world world;
+        world_init(&world, 2, 2, 16, 81 + writer);
+        world_start(&world);
+        world_run(&world, 1000);
+        hybrid_time before = world_clock(&world, 0);
+        world.boxes[writer].never_checkpoints = true;
+        world_put(&world, 1U << writer, "dirty", "value");
+        world_run(&world, 15000);
+        assert_true(world_row(&world, 0, 1).is_under_way);
+        assert_false(antientropy_is_done_since(world.boxes[0].antientropy, before));
+        world.boxes[writer].never_checkpoints = false;
+        world_run(&world, 2000);
+        assert_true(world_is_same(&world));
+        assert_string_equal(world_value(&world, 1 - writer, "dirty", NULL), "value");
+        assert_true(antientropy_is_done_since(world.boxes[0].antientropy, before));
+        world_close(&world);
+    }
+}
+
 /* A question that was asked by another table's members is not answered; one of another run is not believed. */
 static void what_belongs_to_another_table_is_refused(void **state)
 {
@@ -193,6 +217,7 @@ int main(void)
         cmocka_unit_test(copies_agree_after_crashes_in_the_middle),
         cmocka_unit_test(copies_agree_after_links_have_gone_and_come),
         cmocka_unit_test(copies_agree_after_a_member_has_left),
+        cmocka_unit_test(an_exchange_waits_for_what_is_only_in_memory),
         cmocka_unit_test(what_belongs_to_another_table_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -278,6 +278,29 @@ static void what_is_dead_and_forgotten_stays_dead(void **state)
     world_close(&world);
 }
 
+/* Of two owners either one may be the one that asks: both must say what their horizon is. */
+static void the_dead_die_at_both_ends_of_an_exchange(void **state)
+{
+    (void)state;
+    for (unsigned place = 0; place < 2; place++) {
+        struct world world;
+        open_world(&world, 2, 13 + place);
+        world_start(&world);
+        world_put(&world, 3, "victim", "value");
+        struct blob *late = world_record(&world, 0, "victim");
+        world_put(&world, 3, "victim", NULL);
+        world_run(&world, 3 * SOME_INTERVALS_MS);
+        world_forget(&world, 0, "victim");
+        world_forget(&world, 1, "victim");
+        world_place(&world, place, "victim", late);
+        world_run(&world, 5 * INTERVAL_MS);
+        assert_null(world_value(&world, place, "victim", NULL));
+        assert_true(world_is_same(&world));
+        blob_release(late);
+        world_close(&world);
+    }
+}
+
 static void it_rises_through_a_bad_network_too(void **state)
 {
     (void)state;
@@ -309,6 +332,7 @@ int main(void)
         cmocka_unit_test(a_wiped_owner_begins_without_one),
         cmocka_unit_test(it_survives_a_restart),
         cmocka_unit_test(what_is_dead_and_forgotten_stays_dead),
+        cmocka_unit_test(the_dead_die_at_both_ends_of_an_exchange),
         cmocka_unit_test(it_rises_through_a_bad_network_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
