@@ -61,6 +61,7 @@ struct antientropy_parts {
     struct antientropy_settings settings;
 };
 
+/* Aborts without memory. What the parts point to is borrowed until antientropy_free. */
 struct antientropy *antientropy_new(const struct antientropy_parts *parts);
 /* Nothing of it is in the store any more (antientropy_pending is 0). */
 void antientropy_free(struct antientropy *antientropy);
@@ -116,6 +117,7 @@ struct antientropy_horizon {
     uint32_t doubtful, behind;   /* of these partitions */
     char held_back_by[160];      /* for people: "node n3 is down", "hints of node n2", ""; what the last attempt met */
 };
+/* What is known of the horizons of this node's copies, now. */
 void antientropy_horizon(const struct antientropy *antientropy, struct antientropy_horizon *out);
 
 /* The throttled checker: rebuilds the tree of one partition after the other from the records and compares it with what

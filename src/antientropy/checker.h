@@ -29,7 +29,9 @@ struct checker {
     struct antientropy_checker counts;
 };
 
+/* At rest, nothing counted. */
 void checker_init(struct checker *checker);
+/* Gives back what it holds. */
 void checker_close(struct checker *checker);
 /* Drops what is under way: the view changes. */
 void checker_reset(struct checker *checker, struct instant now);

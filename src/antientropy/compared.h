@@ -29,7 +29,9 @@ struct compared {
     struct standing *standing;
 };
 
+/* Knows of no partition until compared_set_view; `standing` is borrowed, `self` the id of this node. */
 void compared_init(struct compared *compared, struct standing *standing, uint32_t self);
+/* Gives back what it holds. */
 void compared_close(struct compared *compared);
 /* What is known of pairs that are still owners is kept. `now`: a new time. */
 void compared_set_view(struct compared *compared, const struct ring_view *view, int self, hybrid_time now);

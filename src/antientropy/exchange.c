@@ -12,14 +12,14 @@ struct exchange *exchange_new(struct antientropy *a, struct instant now, struct 
     *e = (struct exchange){.antientropy = a, .node = peer->node, .epoch = a->view->epoch, .heard_ns = now.mono_ns};
     compared_look(&a->compared, repair_new_time(a, now));
     e->began = repair_new_time(a, now);
-    partition_set_init(&e->todo, partitions);
+    partition_set_init(&e->waiting, partitions);
     partition_set_init(&e->forced, partitions);
     partition_set_init(&e->finished[0], partitions);
     partition_set_init(&e->finished[1], partitions);
     partition_set_init(&e->telling, partitions);
     if (peer->is_forced) {
         partition_set_copy(&e->forced, &peer->forced);
-        partition_set_copy(&e->todo, &peer->forced);
+        partition_set_copy(&e->waiting, &peer->forced);
     }
     e->next = (uint32_t)prng_below(&a->prng, partitions);
     reconcile_open(e, a->parts.settings.window);
@@ -41,7 +41,7 @@ void exchange_end(struct exchange *e)
     for (unsigned i = 0; i < EXCHANGE_LANES; i++)
         lane_close(&e->lanes[i]);
     reconcile_close(e);
-    partition_set_close(&e->todo);
+    partition_set_close(&e->waiting);
     partition_set_close(&e->forced);
     partition_set_close(&e->finished[0]);
     partition_set_close(&e->finished[1]);
@@ -144,7 +144,7 @@ static bool receive_roots(struct exchange *e, struct instant now, const struct f
         if (!compared_shares(&a->compared, (uint16_t)i, e->node))
             continue;
         if (partition_set_has(&differing, i)) {
-            partition_set_add(&e->todo, i);
+            partition_set_add(&e->waiting, i);
         } else if (!partition_set_has(&e->forced, i)) {
             compared_note(&a->compared, (uint16_t)i, e->node, e->began);
             repair_note_same(a, now, repair_peer_of(a, e->node), i);
@@ -213,12 +213,12 @@ void exchange_finish(struct exchange *e, struct instant now, struct lane *lane)
  * different places. -1: there is none. */
 static int take_next(struct exchange *e)
 {
-    int next = partition_set_next(&e->todo, e->next);
+    int next = partition_set_next(&e->waiting, e->next);
     if (next < 0)
-        next = partition_set_next(&e->todo, 0);
+        next = partition_set_next(&e->waiting, 0);
     if (next < 0)
         return -1;
-    partition_set_remove(&e->todo, (uint32_t)next);
+    partition_set_remove(&e->waiting, (uint32_t)next);
     e->next = (uint32_t)next + 1;
     return next;
 }
@@ -253,9 +253,9 @@ bool exchange_go_on(struct exchange *e, struct instant now)
     reconcile_go_on(e, now);
     bool is_idle = go_on_lanes(e, now);
     tell_complete(e, now);
-    if (is_idle && partition_set_next(&e->todo, 0) >= 0 && e->run != 0)
+    if (is_idle && partition_set_next(&e->waiting, 0) >= 0 && e->run != 0)
         exchange_wake_by(e, now.mono_ns); /* lanes came to their end at once */
-    return is_idle && e->roots_done && e->complete.id == 0 && partition_set_next(&e->todo, 0) < 0
+    return is_idle && e->roots_done && e->complete.id == 0 && partition_set_next(&e->waiting, 0) < 0
            && partition_set_next(&e->finished[0], 0) < 0 && partition_set_next(&e->finished[1], 0) < 0;
 }
 
@@ -281,5 +281,5 @@ uint32_t exchange_left(const struct exchange *e)
     uint32_t left = e->roots_done ? 0 : e->antientropy->view->partition_count - e->roots_from;
     for (unsigned i = 0; i < EXCHANGE_LANES; i++)
         left += e->lanes[i].stage != LANE_FREE;
-    return left + partition_set_count(&e->todo);
+    return left + partition_set_count(&e->waiting);
 }

@@ -45,7 +45,7 @@ struct lane {
     bool is_end;       /* it goes to the partition's end */
     struct draft list; /* of struct repair_key: the keys here */
     uint32_t count;
-    struct draft todo; /* of struct repair_extra: the keys to be exchanged */
+    struct draft waiting; /* of struct repair_extra: the keys to be exchanged */
     struct wire_reader walk;
     uint32_t under_way; /* slots */
     bool has_keys;      /* some key was found to differ */
@@ -85,9 +85,9 @@ struct exchange {
     bool roots_done;
     struct question roots;
     uint32_t roots_from, roots_until; /* partitions whose roots are being asked */
-    struct partition_set todo;        /* that have to be looked at */
+    struct partition_set waiting;     /* that have to be looked at */
     struct partition_set forced;      /* of these, key by key */
-    uint32_t next;                    /* where in `todo` the search for the next one begins */
+    uint32_t next;                    /* where in `waiting` the search for the next one begins */
     struct lane lanes[EXCHANGE_LANES];
     struct slot *slots;
     uint32_t slot_count;

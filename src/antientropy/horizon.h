@@ -47,6 +47,7 @@ struct horizon_driver {
 
 struct antientropy;
 
+/* At rest. */
 void horizon_init(struct horizon_driver *driver);
 /* Ends what is under way. */
 void horizon_close(struct horizon_driver *driver);

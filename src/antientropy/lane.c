@@ -17,7 +17,7 @@ void lane_begin(struct lane *lane, struct exchange *e, uint16_t partition, bool 
 void lane_close(struct lane *lane)
 {
     draft_close(&lane->list);
-    draft_close(&lane->todo);
+    draft_close(&lane->waiting);
     *lane = (struct lane){.stage = LANE_FREE};
 }
 
@@ -77,7 +77,7 @@ static void begin_piece(struct lane *lane)
 {
     lane->scan.bits = lane->bits;
     lane->scan.context = lane;
-    lane->list.len = lane->todo.len = 0;
+    lane->list.len = lane->waiting.len = 0;
     lane->count = 0;
     key_scan_begin(&lane->scan, bytes_of(lane->after, lane->after_len));
     lane->stage = LANE_SCAN;
@@ -149,9 +149,9 @@ static void ask_keys(struct exchange *e, struct lane *lane, struct instant now)
                                                    .list = draft_written(&lane->list)});
 }
 
-static void add_todo(struct lane *lane, struct bytes key, uint32_t length)
+static void add_waiting(struct lane *lane, struct bytes key, uint32_t length)
 {
-    message_add_extra(&lane->todo, &(struct repair_extra){key, length == 0 ? 1 : length});
+    message_add_extra(&lane->waiting, &(struct repair_extra){key, length == 0 ? 1 : length});
 }
 
 static void take_keys(struct lane *lane, const struct message_keys_reply *m)
@@ -167,11 +167,11 @@ static void take_keys(struct lane *lane, const struct message_keys_reply *m)
         for (; at <= differing.place && message_next_key(&list, &key); at++)
             ;
         if (at == differing.place + 1)
-            add_todo(lane, key.key, differing.length);
+            add_waiting(lane, key.key, differing.length);
     }
     while (message_next_extra(&extras, &extra))
-        add_todo(lane, extra.key, extra.length);
-    lane->walk = wire_reader_of(draft_written(&lane->todo));
+        add_waiting(lane, extra.key, extra.length);
+    lane->walk = wire_reader_of(draft_written(&lane->waiting));
 }
 
 /* What the other has compared is a part of what it was asked, and not nothing. */
@@ -209,7 +209,7 @@ bool lane_receive_keys(struct exchange *e, struct instant now, const struct fram
     lane->is_end = m.is_end;
     keep_key(lane->upto, &lane->upto_len, m.upto);
     lane->stage = LANE_RECONCILE;
-    if (lane->todo.len > 0) {
+    if (lane->waiting.len > 0) {
         lane->has_keys = e->has_keys = true;
         repair_note_different(repair_peer_of(e->antientropy, e->node), lane->partition);
     }

@@ -173,6 +173,7 @@ struct message_horizon_set_reply {
     struct repair_answer answer;
 };
 
+/* Encoders: each appends one whole frame. */
 void message_write_roots(struct chain *out, const struct message_roots *m);
 void message_write_roots_reply(struct chain *out, const struct message_roots_reply *m);
 void message_write_sums(struct chain *out, const struct message_sums *m);
@@ -191,6 +192,7 @@ void message_write_horizon_compared_reply(struct chain *out, const struct messag
 void message_write_horizon_set(struct chain *out, const struct message_horizon_set *m);
 void message_write_horizon_set_reply(struct chain *out, const struct message_horizon_set_reply *m);
 
+/* Decoders: false is malformed, or of another type. */
 bool message_read_roots(const struct frame *frame, struct message_roots *m);
 bool message_read_roots_reply(const struct frame *frame, struct message_roots_reply *m);
 bool message_read_sums(const struct frame *frame, struct message_sums *m);
@@ -221,6 +223,7 @@ struct repair_key {
     struct bytes key;
     uint64_t fingerprint; /* record_fingerprint of its record */
 };
+/* Keys are to be added in ascending order. */
 void message_add_key(struct draft *list, const struct repair_key *key);
 bool message_next_key(struct wire_reader *list, struct repair_key *key);
 
@@ -228,6 +231,7 @@ struct repair_differing {
     uint32_t place;  /* in the list that was asked */
     uint32_t length; /* bytes of the answering side's record, 0: it has none */
 };
+/* With `*last` as above: the place. */
 void message_add_differing(struct draft *list, int *last, const struct repair_differing *differing);
 bool message_next_differing(struct wire_reader *list, int *last, struct repair_differing *differing);
 
@@ -235,6 +239,7 @@ struct repair_extra {
     struct bytes key;
     uint32_t length; /* as above, not 0 */
 };
+/* In ascending order, as keys. */
 void message_add_extra(struct draft *list, const struct repair_extra *extra);
 bool message_next_extra(struct wire_reader *list, struct repair_extra *extra);
 

@@ -1,11 +1,6 @@
 #include "antientropy/world.h"
 
-#include "base/arena.h"
 #include "base/check.h"
-#include "base/hash.h"
-#include "replica/merge.h"
-#include "storage/tree.h"
-#include "version/record.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +19,7 @@ struct parcel {
     uint8_t bytes[];
 };
 
-static struct instant box_now(const struct box *box)
+struct instant world_now(const struct box *box)
 {
     struct instant now = box->world->now;
     now.wall_ms = (uint64_t)((int64_t)now.wall_ms + box->ahead_ms);
@@ -145,7 +140,7 @@ static void half_down(struct box *box, struct box *peer)
         return;
     peer_set_link(peers_take(&box->peers, peer->id), NULL);
     box->knows_up[peer->index] = false;
-    antientropy_on_peer_down(box->antientropy, box_now(box), peer->id);
+    antientropy_on_peer_down(box->antientropy, world_now(box), peer->id);
     close_link(box, &box->dialled[peer->index]);
     close_link(box, &box->accepted[peer->index]);
 }
@@ -226,14 +221,14 @@ static void boot(struct box *box)
     box->antientropy = antientropy_new(&parts);
     box->self = ring_member_index(world->view, box->id);
     antientropy_set_buckets(box->antientropy, &world->buckets);
-    antientropy_set_view(box->antientropy, box_now(box), world->view, box->self);
+    antientropy_set_view(box->antientropy, world_now(box), world->view, box->self);
 }
 
 static void collect(struct box *box)
 {
-    for (struct store_op *op; (op = store_next_done(store_loop_of(box->store, 0), box_now(box))) != NULL;) {
+    for (struct store_op *op; (op = store_next_done(store_loop_of(box->store, 0), world_now(box))) != NULL;) {
         assert_int_equal(op->owner, WORLD_OP_OWNER);
-        antientropy_on_stored(box->antientropy, box_now(box), op);
+        antientropy_on_stored(box->antientropy, world_now(box), op);
     }
 }
 
@@ -245,7 +240,7 @@ static void shut(struct box *box)
     }
     collect(box);
     for (unsigned i = 0; i < 1000 && antientropy_pending(box->antientropy) > 0; i++) {
-        store_checkpoint_slice(box->store, box_now(box), 1);
+        store_checkpoint_slice(box->store, world_now(box), 1);
         store_sync(box->store);
         collect(box);
     }
@@ -332,7 +327,7 @@ void world_leave(struct world *world, unsigned node)
         struct box *box = &world->boxes[i];
         box->self = ring_member_index(next, box->id);
         if (box->is_up)
-            antientropy_set_view(box->antientropy, box_now(box), next, box->self);
+            antientropy_set_view(box->antientropy, world_now(box), next, box->self);
     }
     ring_view_free(world->old_view);
     world->old_view = world->view;
@@ -419,7 +414,7 @@ static void deliver(struct world *world, struct parcel *parcel)
         size_t used;
         bool replied;
         assert_int_equal(frame_next(bytes_of(parcel->bytes, parcel->len), FRAME_MAX, &frame, &used), FRAME_OK);
-        assert_true(antientropy_receive(box->antientropy, box_now(box), link->peer, link, &replied, &frame));
+        assert_true(antientropy_receive(box->antientropy, world_now(box), link->peer, link, &replied, &frame));
         if (replied)
             link_wants_flush(&box->flushes, link);
     }
@@ -443,7 +438,7 @@ static void deliver_due(struct world *world)
 static void keep(struct box *box)
 {
     if (!box->never_checkpoints) {
-        for (unsigned i = 0; i < 100000 && store_checkpoint_slice(box->store, box_now(box), 1) == 0; i++)
+        for (unsigned i = 0; i < 100000 && store_checkpoint_slice(box->store, world_now(box), 1) == 0; i++)
             ;
     }
     store_sync(box->store);
@@ -465,14 +460,14 @@ static void look_at_peers(struct box *box)
     for (uint32_t i = 0; i < box->peers.count; i++) {
         struct peer *peer = &box->peers.list[i];
         struct box *other = box_of(box->world, peer->node);
-        if (peer->link != NULL && peer_look(peer, box_now(box)) == PEER_NEEDS_GREETING && !box->is_cut
+        if (peer->link != NULL && peer_look(peer, world_now(box)) == PEER_NEEDS_GREETING && !box->is_cut
             && !other->is_cut)
             peer_on_sign(peer);
         bool is_up = peer->link != NULL && !peer->is_silent;
         if (is_up == box->knows_up[other->index])
             continue;
         box->knows_up[other->index] = is_up;
-        (is_up ? antientropy_on_peer_up : antientropy_on_peer_down)(box->antientropy, box_now(box), peer->node);
+        (is_up ? antientropy_on_peer_up : antientropy_on_peer_down)(box->antientropy, world_now(box), peer->node);
     }
 }
 
@@ -489,7 +484,7 @@ static void step(struct world *world)
         keep(box);
         collect(box);
         for (unsigned n = 0; n < 20 && antientropy_wake_at(box->antientropy) <= world->now.mono_ns; n++) {
-            antientropy_tick(box->antientropy, box_now(box));
+            antientropy_tick(box->antientropy, world_now(box));
             collect(box);
         }
         flush(box);
@@ -536,198 +531,4 @@ uint64_t world_messages(const struct world *world)
 uint64_t world_bytes(const struct world *world)
 {
     return sum(world->bytes);
-}
-
-uint16_t world_partition(const struct world *world, const char *key)
-{
-    return ring_partition(world->view, hash_of_key(bytes_of_text(key)));
-}
-
-bool world_owns(const struct world *world, unsigned node, uint16_t partition)
-{
-    int index = ring_member_index(world->view, world->boxes[node].id);
-    return index >= 0 && ring_owner_place(world->view, partition, (uint32_t)index) >= 0;
-}
-
-unsigned world_owners(const struct world *world, const char *key)
-{
-    unsigned mask = 0;
-    for (unsigned i = 0; i < world->count; i++)
-        mask |= world_owns(world, i, world_partition(world, key)) ? 1U << i : 0;
-    return mask;
-}
-
-unsigned world_owner(const struct world *world, uint16_t partition, unsigned place)
-{
-    uint32_t id = world->view->members[ring_preference_list(world->view, partition)[place]].id;
-    unsigned node = 0;
-    while (world->boxes[node].id != id)
-        node++;
-    return node;
-}
-
-/* An op on loop 1, which nobody else uses. */
-static void do_op(struct box *box, struct store_op *op, const char *key)
-{
-    op->key = bytes_of_text(key);
-    op->hash = hash_of_key(op->key);
-    op->partition = world_partition(box->world, key);
-    struct store_loop *loop = store_loop_of(box->store, 1);
-    store_submit(loop, box_now(box), op);
-    while (store_next_done(loop, box_now(box)) != op)
-        store_checkpoint_slice(box->store, box_now(box), 1);
-}
-
-struct blob *world_record(struct world *world, unsigned node, const char *key)
-{
-    struct store_op op = {.kind = STORE_READ, .peek = true};
-    do_op(&world->boxes[node], &op, key);
-    return op.record;
-}
-
-static void merge_at(struct box *box, const char *key, struct blob *record)
-{
-    struct arena arena;
-    arena_init(&arena);
-    struct replica_merge merge;
-    bool keeps_newest = bucket_of_key(&box->world->buckets, bytes_of_text(key))->reconcile == RECONCILE_LWW;
-    replica_merge_init(&merge, &box->replica, &arena, box_now(box), record, keeps_newest);
-    merge.op.durability = DURABILITY_COMMITTED;
-    do_op(box, &merge.op, key);
-    assert_true(merge.op.status == STORE_OK || merge.op.status == STORE_UNCHANGED);
-    arena_close(&arena);
-}
-
-/* What a coordinator makes of a write over what it has. */
-static struct blob *next_record(struct box *box, const char *key, struct bytes value, bool is_delete)
-{
-    struct arena arena;
-    arena_init(&arena);
-    struct blob *present = world_record(box->world, box->index, key);
-    struct object object = {0}, after;
-    if (present != NULL)
-        assert_int_equal(record_decode(blob_bytes(present), &object, &arena), RECORD_OK);
-    struct version fresh = replica_fresh_version(&box->replica, &object, box_now(box));
-    fresh.kind = is_delete ? VERSION_TOMBSTONE : VERSION_VALUE;
-    fresh.value = value;
-    object_put(&after, &object, NULL, &fresh, &arena);
-    struct blob *record = blob_new(record_size(&after));
-    assert_non_null(record);
-    record_encode(&after, record->at);
-    blob_release(present);
-    arena_close(&arena);
-    return record;
-}
-
-static enum store_verdict erase(struct store_op *op, struct bytes current, struct store_draft *draft)
-{
-    (void)op, (void)current, (void)draft;
-    return STORE_ERASE;
-}
-
-void world_forget(struct world *world, unsigned node, const char *key)
-{
-    struct store_op op = {.kind = STORE_UPDATE, .apply = erase, .durability = DURABILITY_COMMITTED};
-    do_op(&world->boxes[node], &op, key);
-}
-
-struct placing {
-    struct store_op op; /* first */
-    struct blob *record;
-};
-
-static enum store_verdict take(struct store_op *op, struct bytes current, struct store_draft *draft)
-{
-    (void)current;
-    assert_true(store_draft_take(draft, ((struct placing *)(void *)op)->record));
-    return STORE_REPLACE;
-}
-
-void world_place(struct world *world, unsigned node, const char *key, struct blob *record)
-{
-    struct placing placing = {.op = {.kind = STORE_UPDATE, .apply = take, .durability = DURABILITY_COMMITTED},
-                              .record = record};
-    do_op(&world->boxes[node], &placing.op, key);
-}
-
-static void put(struct world *world, unsigned mask, const char *key, struct bytes value, bool is_delete)
-{
-    unsigned first = 0;
-    while ((mask >> first & 1) == 0)
-        first++;
-    struct blob *record = next_record(&world->boxes[first], key, value, is_delete);
-    for (unsigned i = 0; i < world->count; i++) {
-        if ((mask >> i & 1) != 0)
-            merge_at(&world->boxes[i], key, record);
-    }
-    blob_release(record);
-}
-
-void world_put(struct world *world, unsigned mask, const char *key, const char *value)
-{
-    put(world, mask, key, value == NULL ? bytes_of(NULL, 0) : bytes_of_text(value), value == NULL);
-}
-
-void world_put_bytes(struct world *world, unsigned mask, const char *key, struct bytes value)
-{
-    put(world, mask, key, value, false);
-}
-
-const char *world_value(struct world *world, unsigned node, const char *key, uint32_t *live)
-{
-    static char value[256];
-    struct blob *record = world_record(world, node, key);
-    struct version newest;
-    uint32_t count = 0;
-    const char *shown = NULL;
-    if (record != NULL)
-        assert_int_equal(record_newest(blob_bytes(record), &newest, &count), RECORD_OK);
-    if (count > 0 && newest.kind == VERSION_VALUE) {
-        snprintf(value, sizeof value, "%.*s", (int)newest.value.len, (const char *)newest.value.at);
-        shown = value;
-    }
-    if (live != NULL)
-        *live = count;
-    blob_release(record);
-    return shown;
-}
-
-bool world_is_same(const struct world *world)
-{
-    uint32_t partitions = world->view->partition_count;
-    for (uint32_t p = 0; p < partitions; p++) {
-        bool is_first = true;
-        uint64_t root = 0;
-        for (unsigned i = 0; i < world->count; i++) {
-            if (!world->boxes[i].is_up || !world_owns(world, i, (uint16_t)p))
-                continue;
-            uint64_t own = tree_root(store_tree(world->boxes[i].store), partitions, (uint16_t)p);
-            if (!is_first && own != root)
-                return false;
-            root = own;
-            is_first = false;
-        }
-    }
-    return true;
-}
-
-hybrid_time world_horizon(const struct world *world, unsigned node, uint16_t partition)
-{
-    return standing_horizon(world->boxes[node].standing, partition);
-}
-
-hybrid_time world_clock(struct world *world, unsigned node)
-{
-    return hybrid_next(&world->boxes[node].replica.clock, box_now(&world->boxes[node]));
-}
-
-struct antientropy_peer_row world_row(const struct world *world, unsigned node, unsigned peer)
-{
-    struct antientropy_peer_row rows[WORLD_NODES_MAX], none = {0};
-    unsigned count = antientropy_peers(world->boxes[node].antientropy, rows, WORLD_NODES_MAX);
-    for (unsigned i = 0; i < count; i++) {
-        if (rows[i].node == world->boxes[peer].id)
-            return rows[i];
-    }
-    return none;
 }

@@ -67,12 +67,14 @@ void world_init(struct world *world, unsigned count, unsigned copies, uint32_t p
 void world_start(struct world *world);
 void world_close(struct world *world);
 
+/* The instant as this node's clocks show it. */
+struct instant world_now(const struct box *box);
+
 /* So many milliseconds pass. */
 void world_run(struct world *world, unsigned ms);
 /* Until everything that two owners share is the same, at most so many milliseconds; false: it is not. *took: how many.
  */
 bool world_run_until_same(struct world *world, unsigned ms, unsigned *took);
-/* No frame is on its way, nothing under way anywhere, for as long as it takes. */
 void world_forget_counts(struct world *world);
 uint64_t world_messages(const struct world *world);
 uint64_t world_bytes(const struct world *world);
