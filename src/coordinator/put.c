@@ -10,7 +10,10 @@
 
 /* Two coordinators that outdo each other come to rest as soon as their clocks have followed, which is after one turn;
  * only times so far ahead that no clock follows them take more. */
-enum { RESTAMPS_MAX = 16 };
+enum {
+    RESTAMPS_MAX = 16,
+    GO_ON_AFTER_MS = 250 /* without an answer that is still awaited, what need not have it goes on */
+};
 
 static void submit(struct coordinator *coordinator, struct request *request, enum store_kind kind)
 {
@@ -499,6 +502,17 @@ static void hedge_writes(struct round *round)
     round_set_timer(round);
 }
 
+/* For a plain set a hedge is enough. What builds on a value had better know it, for read-modify-writes are exact while
+ * nothing fails, and answers that are just slow are no failure. */
+static bool has_waited_enough(struct round *round)
+{
+    uint64_t until_ns = round->request->started.mono_ns + (uint64_t)GO_ON_AFTER_MS * 1000000;
+    if (!has_to_read(round->request) || round->coordinator->now.mono_ns >= until_ns)
+        return true;
+    round->hedge_ns = until_ns;
+    return false;
+}
+
 static void hedge_reads(struct round *round)
 {
     round->hedged = true;
@@ -508,7 +522,7 @@ static void hedge_reads(struct round *round)
     }
     if (round_ask(round, 1) == 1)
         counter_increment(&round->coordinator->counters.hedges);
-    else if (go_on_short(round))
+    else if (round->may_go_on && has_waited_enough(round) && go_on_short(round))
         return;
     round_set_timer(round);
 }

@@ -149,6 +149,28 @@ static void who_is_behind_writes_all_the_same_when_nobody_tells(void **state)
     owners_close(ring);
 }
 
+/* What builds on a value waits for answers that are just slow, and not for ever. */
+static void a_cart_goes_on_when_answers_have_been_missed_long_enough(void **state)
+{
+    (void)state;
+    owners_open(ring);
+    unsigned first = at(ring, "s:k", 0);
+    assert_int_equal(set(ring, first, "s:k", "u"), REQUEST_OK);
+    rule(FATE_HELD, MESSAGE_READ_REPLY, ANY, (int)first);
+    struct request *request = asked(ring, REQUEST_APPEND, "s:k", "v");
+    start(ring, first, request);
+    ring_pass(ring, 200);
+    assert_false(is_done(request));
+    ring_pass(ring, 60); /* GO_ON_AFTER_MS */
+    assert_true(is_done(request) && request->status == REQUEST_OK);
+    assert_true(holds(ring, first, "s:k", "uv"));
+    assert_int_equal(COORDINATED(ring, first, short_writes), 1);
+    all_arrive();
+    ring_release_held(ring);
+    ring_pump(ring);
+    owners_close(ring);
+}
+
 /* ---- Horizons ---- */
 
 /* It is in force at once, as after the storage thread has kept it. */
@@ -265,6 +287,7 @@ int main(void)
         cmocka_unit_test(a_read_modify_write_of_a_doubtful_coordinator_asks_as_many_others_as_are_needed),
         cmocka_unit_test(a_copy_that_is_behind_asks_before_it_replaces),
         cmocka_unit_test(who_is_behind_writes_all_the_same_when_nobody_tells),
+        cmocka_unit_test(a_cart_goes_on_when_answers_have_been_missed_long_enough),
         cmocka_unit_test(what_is_dead_by_anothers_horizon_does_not_come_back),
         cmocka_unit_test(a_horizon_that_comes_with_the_same_counts_against_third_ones),
         cmocka_unit_test(a_read_modify_write_does_not_take_up_what_is_dead),
