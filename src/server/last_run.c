@@ -59,7 +59,7 @@ static bool parse(struct bytes content, struct note *note)
            && sscanf(text + magic, "\nboot %63s\nidentity %" SCNu64, note->boot, &note->identity) == 2;
 }
 
-bool last_run_follow(struct last_run *last, const struct data_dir *dir, struct logger *log)
+bool last_run_read(struct last_run *last, const struct data_dir *dir, struct logger *log)
 {
     uint8_t *content = NULL;
     size_t len = 0;
@@ -73,8 +73,14 @@ bool last_run_follow(struct last_run *last, const struct data_dir *dir, struct l
         last->is_same_boot = present.boot[0] != '\0' && strcmp(present.boot, before.boot) == 0;
         last->is_copied = present.identity != before.identity;
     }
+    return true;
+}
+
+bool last_run_note(const struct data_dir *dir, struct logger *log)
+{
     char text[NOTE_BYTES_MAX];
+    struct note note = note_of(dir);
     int size = snprintf(text, sizeof(text), "%s\nboot %s\nidentity %" PRIu64 "\n", MAGIC,
-                        present.boot[0] != '\0' ? present.boot : "-", present.identity);
+                        note.boot[0] != '\0' ? note.boot : "-", note.identity);
     return state_file_write(dir->path, NAME, bytes_of((const uint8_t *)text, (size_t)size), log);
 }

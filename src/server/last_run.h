@@ -21,8 +21,10 @@ struct last_run {
     bool is_copied;    /* the directory is a copy of the one that the process ran on */
 };
 
-/* Reads the note of the last process and leaves this one's, durably. Before anything is stored. false after an error
- * that has been logged: nothing could be noted. */
-bool last_run_follow(struct last_run *last, const struct data_dir *dir, struct logger *log);
+/* Reads the note of the last process. false after an error that has been logged. */
+bool last_run_read(struct last_run *last, const struct data_dir *dir, struct logger *log);
+/* Leaves this process's note in its place, durably: when what follows from the last one is on record, and before
+ * anything is stored. false after an error that has been logged. */
+bool last_run_note(const struct data_dir *dir, struct logger *log);
 
 #endif

@@ -264,7 +264,7 @@ static const char *reason_for_doubt(const struct shell *shell)
 }
 
 /* What this node's copies are worth after what has happened since it ran last, and what it keeps for others. */
-static void judge_copies(struct shell *shell)
+static bool judge_copies(struct shell *shell)
 {
     const char *doubt = config_has_peers(shell->config) ? reason_for_doubt(shell) : NULL;
     node_load_standing(shell->shared, doubt != NULL);
@@ -276,11 +276,14 @@ static void judge_copies(struct shell *shell)
                     doubt);
     if (shell->hints.store != NULL)
         hints_load(node_hints(shell->shared), hints_of(shell, shell->loop_count + 1));
+    /* A process that comes after this one must not find the note before the doubt is kept. */
+    node_keep_standing(shell->shared);
+    return shell->data.engine == NULL || last_run_note(&shell->dir, shell->log);
 }
 
 static bool open_cluster(struct shell *shell)
 {
-    if (shell->data.engine != NULL && !last_run_follow(&shell->last, &shell->dir, shell->log))
+    if (shell->data.engine != NULL && !last_run_read(&shell->last, &shell->dir, shell->log))
         return false;
     struct cluster_parts parts = {.shared = shell->shared,
                                   .store = shell->store,
@@ -292,7 +295,8 @@ static bool open_cluster(struct shell *shell)
                                   .loop_count = shell->loop_count};
     if (!cluster_open(&shell->cluster, &parts))
         return false;
-    judge_copies(shell);
+    if (!judge_copies(shell))
+        return false;
     shell->nodes[shell->loop_count + 1] = &shell->cluster.node;
     repair_copy_open(&shell->repair, shell->base, &shell->cluster.node);
     return true;
