@@ -2,6 +2,7 @@
 connections, nothing acknowledged is missing, hints drain and all copies become identical within 30 seconds."""
 
 import os
+import random
 import shutil
 import time
 
@@ -14,7 +15,7 @@ from load import Load
 SECONDS = 60 if os.environ.get("RINGCACHED_LONG") == "1" else 3
 
 
-class Outage(cluster.RingCase):
+class OutageCase(cluster.RingCase):
     def healthy(self, load, node):
         """No request has failed; those on the node's own connections are lost with it, or, if it was frozen, answered by
         an error when it goes on."""
@@ -60,6 +61,8 @@ class Outage(cluster.RingCase):
         node.kill()
         shutil.rmtree(node.data)
 
+
+class Outage(OutageCase):
     def test_a_killed_node(self):
         self.away(self.ring(), self.kill, self.restart)
 
@@ -68,6 +71,21 @@ class Outage(cluster.RingCase):
 
     def test_a_node_whose_directory_is_lost(self):
         self.away(self.ring(), self.wipe, self.restart)
+
+
+class Unsteady(OutageCase):
+    def test_a_node_that_stands_still_again_and_again(self):
+        """For less than a request may take, so that what it had taken on is carried out late."""
+        prng = random.Random(1)
+
+        def leave(node):
+            end = time.monotonic() + SECONDS
+            while time.monotonic() < end:
+                node.freeze()
+                time.sleep(0.05 + 0.3 * prng.random())
+                node.thaw()
+                time.sleep(0.2 * prng.random())
+        self.away(self.ring(), leave, lambda node: None)
 
 
 class StandIns(Outage):
