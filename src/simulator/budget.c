@@ -14,18 +14,28 @@ static bool is_repaired(const struct world *world, int key, uint32_t written)
     const uint16_t *list = ring_preference_list(view, world->keys.list[key].partition);
     for (uint32_t i = 0; i < view->owner_count; i++) {
         int owner = machine_by_address(world, view->members[list[i]].name);
-        if (owner < 0 || !oracle_holds(&world->oracle, &world->oracle.copies[owner][key], written))
+        if (owner < 0 || world->machines[owner].state == MACHINE_DOWN || world->oracle.copies[owner][key].is_rotten
+            || !oracle_holds(&world->oracle, &world->oracle.copies[owner][key], written))
             return false;
     }
     return true;
 }
 
+/* Has this copy lost it, or will it have, when a process finds what is left? */
+static bool copy_has_lost(const struct machine *machine, const struct copy *copy, uint32_t number)
+{
+    bool is_gone = machine->end == END_WIPED || machine->end == END_RESTORED
+                   || (machine->end == END_POWER && !bitset_has(&copy->durable, number));
+    return bitset_has(&copy->lost, number) || (copy->is_rotten && bitset_has(&copy->known, number))
+           || (machine->state == MACHINE_DOWN && is_gone && bitset_has(&copy->known, number));
+}
+
 static bool has_lost(const struct world *world, unsigned machine, int key, uint32_t number)
 {
     const struct hint_copies *hints = &world->oracle.hints[machine][key];
-    bool lost = bitset_has(&world->oracle.copies[machine][key].lost, number);
+    bool lost = copy_has_lost(&world->machines[machine], &world->oracle.copies[machine][key], number);
     for (unsigned i = 0; i < hints->count; i++)
-        lost |= bitset_has(&hints->list[i]->copy.lost, number);
+        lost |= copy_has_lost(&world->machines[machine], &hints->list[i]->copy, number);
     return lost;
 }
 

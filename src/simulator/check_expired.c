@@ -36,7 +36,8 @@ static void on_end(struct world *world, size_t number)
 {
     const struct op *read = history_op(&world->history, number);
     uint64_t writer;
-    if (read->kind > OP_GETS || read->outcome != OP_DONE || world->keys.list[read->key].kind != KEYS_EXPIRING)
+    if (world->plan.faults[FAULT_FAR_CLOCK] || read->kind > OP_GETS || read->outcome != OP_DONE
+        || world->keys.list[read->key].kind != KEYS_EXPIRING)
         return;
     for (unsigned i = 0; i < read->seen_count; i++) {
         for (size_t at = 0; value_next(read->seen[i].value, '#', &at, &writer);) {

@@ -44,6 +44,8 @@ void checks_on_standing(struct world *world, const struct machine *machine)
         if (horizon < copy->horizon)
             check_fails(world, &check_horizon, (int)key, "the horizon of %s goes back", machine->name);
         copy->horizon = horizon;
+        if (horizon > world->oracle.horizons[key])
+            world->oracle.horizons[key] = horizon;
         judge(world, machine, (int)key, horizon);
     }
 }

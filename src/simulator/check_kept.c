@@ -16,7 +16,7 @@ void checks_on_found(struct world *world, const struct machine *machine, int key
         promised = &before->known;
     else if (machine->end == END_POWER)
         promised = &before->durable;
-    if (promised == NULL || (!before->exists && !found->exists))
+    if (promised == NULL || before->is_rotten || (!before->exists && !found->exists))
         return;
     check_judged(world, &check_kept);
     struct bitset there = bitset_copy(&found->known);

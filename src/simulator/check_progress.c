@@ -22,7 +22,8 @@ static bool was_live(const struct copy *copy, uint32_t written)
 static void judge_freed(struct world *world, const struct stored *stored)
 {
     const struct copy *before = stored->before;
-    for (uint32_t i = 0; i < before->live_count; i++) {
+    bool only_newest = world->keys.list[stored->key].kind == KEYS_LATEST; /* what it hides has lost */
+    for (uint32_t i = 0; i < before->live_count && (i == 0 || !only_newest); i++) {
         const struct living *living = &before->live[i];
         const struct written *written = &world->oracle.written[living->written];
         bool may_be_dead = living->kind == VERSION_TOMBSTONE || living->expiry_ms != 0 || world->plan.flushes;
@@ -46,6 +47,13 @@ static int64_t forgotten(struct world *world, const struct stored *stored)
     return -1;
 }
 
+/* A later attempt takes the place of an earlier one, though that was carried out after it [R10]. */
+static bool is_same_request(const struct world *world, uint32_t a, uint32_t b)
+{
+    const struct written *x = &world->oracle.written[a], *y = &world->oracle.written[b];
+    return x->request != 0 && x->request == y->request;
+}
+
 static void on_stored(struct world *world, const struct stored *stored)
 {
     const struct copy *before = stored->before, *after = stored->after;
@@ -66,7 +74,8 @@ static void on_stored(struct world *world, const struct stored *stored)
             describe(world, stored, "lets live again what had been replaced:", number);
     }
     if (world->keys.list[stored->key].kind == KEYS_LATEST && before->live_count > 0 && after->live_count > 0
-        && oracle_compare(&world->oracle, after->live[0].written, before->live[0].written) < 0)
+        && oracle_compare(&world->oracle, after->live[0].written, before->live[0].written) < 0
+        && !is_same_request(world, after->live[0].written, before->live[0].written))
         describe(world, stored, "has gone back in time to", world->oracle.written[after->live[0].written].number);
 }
 

@@ -21,13 +21,17 @@ static bool copy_counts(const struct world *world, const struct copy *copy, uint
     return oracle_holds(&world->oracle, copy, written) && (!synced || is_synced(world, copy, written));
 }
 
-/* A node counts once, however many hints it keeps. */
+/* A node counts once, however many hints it keeps; also when it has handed them over by now, or a fault has taken from
+ * it what it had. */
 static bool has_stored(const struct world *world, unsigned machine, int key, uint32_t written, bool synced)
 {
     const struct hint_copies *hints = &world->oracle.hints[machine][key];
-    bool stored = copy_counts(world, &world->oracle.copies[machine][key], written, synced);
+    uint32_t number = world->oracle.written[written].number;
+    bool stored = copy_counts(world, &world->oracle.copies[machine][key], written, synced)
+                  || bitset_has(&world->oracle.copies[machine][key].lost, number);
     for (unsigned i = 0; i < hints->count && !stored; i++)
-        stored = copy_counts(world, &hints->list[i]->copy, written, synced);
+        stored = copy_counts(world, &hints->list[i]->copy, written, synced)
+                 || bitset_has(&hints->list[i]->copy.freed, number) || bitset_has(&hints->list[i]->copy.lost, number);
     return stored;
 }
 

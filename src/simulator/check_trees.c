@@ -42,10 +42,20 @@ static void judge_partition(struct world *world, struct machine *machine, unsign
     free(leaves);
 }
 
+/* A damaged record is still what its leaf says, but nobody can read that. */
+static bool is_rotten(const struct world *world, unsigned machine, uint16_t partition)
+{
+    for (unsigned key = 0; key < world->keys.count; key++) {
+        if (world->keys.list[key].partition == partition && world->oracle.copies[machine][key].is_rotten)
+            return true;
+    }
+    return false;
+}
+
 void checks_on_tree(struct world *world, struct machine *machine)
 {
     for (unsigned key = 0; key < world->keys.count; key++) {
-        if (!world->oracle.copies[machine->index][key].is_rotten)
+        if (!is_rotten(world, machine->index, world->keys.list[key].partition))
             judge_partition(world, machine, key);
     }
 }
@@ -57,6 +67,8 @@ static void compare(struct world *world, unsigned key, const struct ring_view *v
     uint64_t first = 0;
     for (uint32_t i = 0; i < view->owner_count; i++) {
         int owner = machine_by_address(world, view->members[list[i]].name);
+        if (is_rotten(world, (unsigned)owner, partition))
+            return;
         uint64_t root = tree_root(store_tree(world->machines[owner].store), view->partition_count, partition);
         if (i == 0)
             first = root;

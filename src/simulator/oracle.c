@@ -81,12 +81,7 @@ uint32_t oracle_first_of_op(const struct oracle *oracle, size_t op)
 
 hybrid_time oracle_horizon(const struct oracle *oracle, int key)
 {
-    hybrid_time highest = 0;
-    for (unsigned i = 0; i < oracle->world->plan.nodes; i++) {
-        hybrid_time horizon = oracle->copies[i][key].horizon;
-        highest = horizon > highest ? horizon : highest;
-    }
-    return highest;
+    return oracle->horizons[key];
 }
 
 int oracle_compare(const struct oracle *oracle, uint32_t a, uint32_t b)

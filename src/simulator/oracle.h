@@ -92,6 +92,7 @@ struct oracle {
     struct key_writes keys[PLAN_KEYS_MAX];
     struct copy copies[PLAN_NODES_MAX][PLAN_KEYS_MAX];
     struct hint_copies hints[PLAN_NODES_MAX][PLAN_KEYS_MAX];
+    hybrid_time horizons[PLAN_KEYS_MAX];
     uint32_t *first_of_op; /* by operation; ORACLE_NONE */
     size_t op_room;
     struct arena kept;    /* values */
@@ -158,7 +159,7 @@ void oracle_close_copy(struct copy *copy);
 uint32_t oracle_add_written(struct oracle *oracle, unsigned machine, int key, const struct version *version);
 /* Is `later` the newer version of the two, or may it be, as far as is known? */
 bool oracle_may_follow(const struct oracle *oracle, uint32_t later, uint32_t earlier);
-/* The highest horizon of any copy of the key's partition: what was written by then may be forgotten. */
+/* The highest horizon that any copy of the key's partition has ever had: what was written by then may be forgotten. */
 hybrid_time oracle_horizon(const struct oracle *oracle, int key);
 /* < 0, 0, > 0: the order of versions [R2]. */
 int oracle_compare(const struct oracle *oracle, uint32_t a, uint32_t b);

@@ -180,6 +180,7 @@ static void replace(struct oracle *oracle, const struct place *place, struct cop
 {
     struct copy *copy = place->copy;
     after.horizon = copy->horizon;
+    after.is_rotten = copy->is_rotten;
     after.arrived = copy->arrived;
     after.freed = copy->freed;
     after.lost = copy->lost;
@@ -213,10 +214,9 @@ static void say(struct oracle *oracle, const struct place *place, const struct c
 /* The record is gone. What it had been known of is not to return to the data; a hint may come again. */
 static void erase(const struct place *place, struct copy *after)
 {
-    if (place->owner == ORACLE_DATA) {
+    if (place->owner == ORACLE_DATA)
         bitset_join(&after->known, &place->copy->known);
-        bitset_join(&place->copy->freed, &place->copy->known);
-    }
+    bitset_join(&place->copy->freed, &place->copy->known);
     bitset_close(&place->copy->durable);
     bitset_close(&place->copy->unsynced);
 }
@@ -297,9 +297,10 @@ static void on_commit(struct machine *machine, bool is_hint, const struct fake_t
         struct object object;
         struct place place;
         arena_reset(&oracle->scratch);
-        if (row->record == NULL
-            || !find_place(oracle, machine->index, is_hint, bytes_after(blob_bytes(row->key), sizeof(uint16_t)),
-                           &place))
+        if (!find_place(oracle, machine->index, is_hint, bytes_after(blob_bytes(row->key), sizeof(uint16_t)), &place))
+            continue;
+        place.copy->is_rotten = false; /* what was damaged is overwritten */
+        if (row->record == NULL)
             continue;
         CHECK(record_decode(blob_bytes(row->record), &object, &oracle->scratch) == RECORD_OK);
         oracle_known_of(oracle, &object, &place.copy->durable);
@@ -338,13 +339,14 @@ static void forget(struct copy *copy, const struct copy *found, enum machine_end
 static void find(struct oracle *oracle, const struct place *place, struct blob *record)
 {
     const struct machine *machine = &oracle->world->machines[place->machine];
-    struct copy found = {0};
+    struct copy found = {0}, nothing = {0};
+    const struct place empty = {.machine = place->machine, .key = place->key, .owner = place->owner, .copy = &nothing};
     struct object object = {0};
     uint32_t fresh = ORACLE_NONE;
     arena_reset(&oracle->scratch);
     if (record != NULL) {
         CHECK(record_decode(blob_bytes(record), &object, &oracle->scratch) == RECORD_OK);
-        found = copy_of_object(oracle, place, &object, &fresh);
+        found = copy_of_object(oracle, &empty, &object, &fresh);
         oracle_covered_by(oracle, place->key, &object.context, &found.known);
     }
     checks_on_found(oracle->world, machine, place->key, place->copy, &found);
@@ -353,7 +355,9 @@ static void find(struct oracle *oracle, const struct place *place, struct blob *
     place->copy->horizon = 0;
     if (found.exists || place->copy->exists)
         say(oracle, place, &found);
+    bool stays_rotten = place->copy->is_rotten && record == NULL;
     replace(oracle, place, found, NULL);
+    place->copy->is_rotten = stays_rotten;
     blob_release(record);
 }
 

@@ -202,6 +202,8 @@ static bool has_buffered(const struct machine *machine)
 static bool is_doubtful(const struct machine *machine, const struct store_recovery *found)
 {
     bool is_fresh = machine->dir.incarnation == 0;
+    if (found->damaged != 0)
+        return true;
     if (is_fresh || machine->world->plan.nodes == 1)
         return false;
     if (machine->dir.is_copy && machine->world->plan.tells_copies)
@@ -340,6 +342,8 @@ static struct blob *read_now(struct machine *machine, struct store_loop *store, 
     store_submit(store, machine_now(machine), &op);
     struct store_op *done = store_next_done(store, machine_now(machine));
     CHECK(done == &op); /* nothing has ended there that has not been taken */
+    if (op.status != STORE_OK && op.status != STORE_ABSENT)
+        WORLD_SAY(machine->world, (int)key, "%s cannot read its record: %d", machine->name, (int)op.status);
     return op.record;
 }
 

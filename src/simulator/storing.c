@@ -4,7 +4,6 @@
 #include "simulator/world.h"
 
 enum {
-    STORAGE_WAIT_MS_MAX = 1000,
     STORAGE_DELAY_US = 500,
     SYNC_DELAY_US = 5000,
     SLICE_US = 50, /* that a turn of the storage thread takes */
@@ -61,8 +60,7 @@ static void on_storage_turn(struct world *world, const struct event *event)
     }
     node_keep_standing(machine->shared);
     checks_on_standing(world, machine);
-    if (wait_ms < STORAGE_WAIT_MS_MAX)
-        call_storage(machine, wait_ms * WORLD_MS_NS + SLICE_US * WORLD_US_NS);
+    call_storage(machine, wait_ms * WORLD_MS_NS + SLICE_US * WORLD_US_NS);
 }
 
 static void wake_storage(void *host)
