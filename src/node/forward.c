@@ -1,156 +1,18 @@
 #include "node/forward.h"
 
-#include "base/check.h"
-#include "base/hash.h"
 #include "coordinator/peers.h"
+#include "node/forward_legs.h"
 #include "node/forward_wire.h"
 #include "node/serve.h"
 #include "node/shared.h"
 
-#include <stdlib.h>
-
 enum {
-    BUCKETS = 4096,     /* of the table by number, a power of two */
-    POOLED_MAX = 4096,  /* unused ones that are kept */
     TICK_MS = 1,        /* deadlines are looked at in steps of this */
-    PAUSE_MS_MIN = 10,  /* before a member that knows another ring table is asked again ... */
-    PAUSE_MS_MAX = 160, /* ... doubled up to this */
+    PAUSE_MS_MAX = 160, /* FORWARD_PAUSE_MS_MIN doubled up to this */
     MARGIN_MS_MAX = 50, /* by how much the other's deadline is before ours, so that its answer, even that it had to give
                          * up, comes before we take it for dead */
-    MARGIN_SHARE = 8,   /* and at most this part of what is left */
-    LEGS = 3            /* attempts of one request that may be answered yet; of more the oldest is given up */
+    MARGIN_SHARE = 8    /* and at most this part of what is left */
 };
-
-/* One attempt that may still be answered: a number on a link. */
-struct leg {
-    struct leg *next; /* in its bucket */
-    struct forward *forward;
-    struct node_link *via; /* NULL: not in use */
-    struct list of_link;
-    uint64_t number; /* on `via` */
-    uint64_t sent_ns;
-    uint64_t peer_replies; /* that the peer had given by then */
-};
-
-struct forward {
-    struct list all; /* the table's */
-    struct request *request;
-    struct leg legs[LEGS];
-    struct leg *newest; /* whose answer is waited for; NULL: it waits for again_at_ns, a newer view or an old answer */
-    uint64_t again_at_ns;
-    uint32_t pause_ms;
-    uint64_t tried_epoch;             /* of the view by which request->tried have been tried */
-    enum request_status refusal;      /* of the last member that certainly did nothing; REQUEST_OK: none has said so */
-    enum request_failure refused_for; /* REQUEST_FAILED */
-};
-
-struct forward_table {
-    struct pool pool;
-    struct list all;
-    unsigned count;
-    uint64_t wake_at_ns; /* not later than what is due first */
-    struct leg *buckets[BUCKETS];
-};
-
-struct forward_table *forward_table_new(void)
-{
-    struct forward_table *table = calloc(1, sizeof *table);
-    CHECK_MEMORY(table);
-    pool_init(&table->pool, sizeof(struct forward), POOLED_MAX);
-    list_init(&table->all);
-    table->wake_at_ns = UINT64_MAX;
-    return table;
-}
-
-void forward_table_free(struct forward_table *table)
-{
-    CHECK(list_is_empty(&table->all));
-    pool_close(&table->pool);
-    free(table);
-}
-
-static struct leg **bucket_of(struct forward_table *table, const struct node_link *via, uint64_t number)
-{
-    return &table->buckets[hash_mix(number ^ via->serial << 40) & (BUCKETS - 1)];
-}
-
-static struct leg *find(struct forward_table *table, const struct node_link *via, uint64_t number)
-{
-    struct leg *at = *bucket_of(table, via, number);
-    while (at != NULL && (at->number != number || at->via != via))
-        at = at->next;
-    return at;
-}
-
-/* Waits for no reply any more. */
-static void give_up(struct forward_table *table, struct leg *leg)
-{
-    if (leg->via == NULL)
-        return;
-    struct leg **at = bucket_of(table, leg->via, leg->number);
-    while (*at != leg)
-        at = &(*at)->next;
-    *at = leg->next;
-    list_remove(&leg->of_link);
-    leg->via = NULL;
-    if (leg->forward->newest == leg)
-        leg->forward->newest = NULL;
-}
-
-static void wake_by(struct forward_table *table, uint64_t at_ns)
-{
-    if (at_ns < table->wake_at_ns)
-        table->wake_at_ns = at_ns;
-}
-
-/* An unused leg, or the oldest. */
-static struct leg *take_leg(struct forward_table *table, struct forward *forward)
-{
-    struct leg *oldest = &forward->legs[0];
-    for (unsigned i = 0; i < LEGS; i++) {
-        struct leg *leg = &forward->legs[i];
-        if (leg->via == NULL)
-            return leg;
-        if (leg->sent_ns < oldest->sent_ns)
-            oldest = leg;
-    }
-    give_up(table, oldest);
-    return oldest;
-}
-
-static struct leg *attach(struct forward_table *table, struct instant now, struct forward *forward,
-                          struct node_link *via)
-{
-    struct leg *leg = take_leg(table, forward);
-    *leg = (struct leg){.forward = forward, .via = via, .number = ++via->forwards_numbered, .sent_ns = now.mono_ns};
-    list_push_back(&via->forwards, &leg->of_link);
-    struct leg **bucket = bucket_of(table, via, leg->number);
-    leg->next = *bucket;
-    *bucket = leg;
-    forward->newest = leg;
-    wake_by(table, forward->request->deadline_ns);
-    return leg;
-}
-
-static struct forward *begin(struct node *node, struct request *request)
-{
-    struct forward_table *table = node->forwards;
-    struct forward *forward = pool_borrow(&table->pool);
-    *forward = (struct forward){.request = request, .pause_ms = PAUSE_MS_MIN, .tried_epoch = node->view->epoch};
-    list_push_back(&table->all, &forward->all);
-    table->count++;
-    return forward;
-}
-
-static void end(struct node *node, struct forward *forward)
-{
-    struct forward_table *table = node->forwards;
-    for (unsigned i = 0; i < LEGS; i++)
-        give_up(table, &forward->legs[i]);
-    list_remove(&forward->all);
-    table->count--;
-    pool_return(&table->pool, forward);
-}
 
 static void fail(struct node *node, struct request *request, enum request_failure failure)
 {
@@ -163,7 +25,7 @@ static void fail(struct node *node, struct request *request, enum request_failur
 static void end_failed(struct node *node, struct forward *forward, enum request_failure failure)
 {
     struct request *request = forward->request;
-    end(node, forward);
+    forward_end(node, forward);
     fail(node, request, failure);
 }
 
@@ -205,7 +67,7 @@ static bool send(struct node *node, struct instant now, struct forward *forward,
         return false;
     uint64_t left_ms = (request->deadline_ns - now.mono_ns) / 1000000;
     uint64_t margin_ms = left_ms / MARGIN_SHARE < MARGIN_MS_MAX ? left_ms / MARGIN_SHARE : MARGIN_MS_MAX;
-    struct leg *leg = attach(node->forwards, now, forward, via);
+    struct leg *leg = leg_attach(node->forwards, now, forward, via);
     leg->peer_replies = peer->replies;
     name(node, now, request);
     forward_write(node, request, leg->number, (uint32_t)(left_ms - margin_ms), out);
@@ -223,30 +85,21 @@ static int route(struct node *node, struct instant now, struct request *request)
     return coordinator_route(&node->coordinator, now, request, (uint32_t)node->self_index);
 }
 
-static bool has_legs(const struct forward *forward)
-{
-    for (unsigned i = 0; i < LEGS; i++) {
-        if (forward->legs[i].via != NULL)
-            return true;
-    }
-    return false;
-}
-
 static void pause_forward(struct node *node, struct instant now, struct forward *forward)
 {
     forward->newest = NULL; /* older legs may still be answered */
     forward->again_at_ns = now.mono_ns + (uint64_t)forward->pause_ms * 1000000;
     if (forward->pause_ms < PAUSE_MS_MAX)
         forward->pause_ms *= 2;
-    wake_by(node->forwards, forward->again_at_ns);
-    wake_by(node->forwards, forward->request->deadline_ns);
+    forward_wake_by(node->forwards, forward->again_at_ns);
+    forward_wake_by(node->forwards, forward->request->deadline_ns);
 }
 
 static void end_refused(struct node *node, struct forward *forward)
 {
     if (forward->refusal == REQUEST_NO_MEMORY) {
         struct request *request = forward->request;
-        end(node, forward);
+        forward_end(node, forward);
         request->status = REQUEST_NO_MEMORY;
         node_end(node, request);
         counter_increment(&node->counters.forward_failures);
@@ -259,7 +112,7 @@ static void end_refused(struct node *node, struct forward *forward)
 static void forget_who_owes_nothing(struct forward *forward)
 {
     forward->request->tried_count = 0;
-    for (unsigned i = 0; i < LEGS; i++) {
+    for (unsigned i = 0; i < FORWARD_LEGS; i++) {
         if (forward->legs[i].via != NULL)
             request_note_tried(forward->request, forward->legs[i].via->link->peer);
     }
@@ -269,7 +122,7 @@ static void forget_who_owes_nothing(struct forward *forward)
  * there again soon, or a silent one may answer yet. */
 static void on_nobody_left(struct node *node, struct instant now, struct forward *forward)
 {
-    if (!has_legs(forward) && !forward->request->in_doubt) {
+    if (!forward_has_legs(forward) && !forward->request->in_doubt) {
         end_refused(node, forward);
         return;
     }
@@ -287,7 +140,7 @@ static void send_on(struct node *node, struct instant now, struct forward *forwa
     }
     for (; member >= 0; member = route(node, now, request)) {
         if (member == node->self_index) {
-            end(node, forward);
+            forward_end(node, forward);
             start_here(node, now, request);
             return;
         }
@@ -309,7 +162,7 @@ static void go_on_from_here(struct node *node, struct instant now, struct reques
         node_end(node, request);
         return;
     }
-    struct forward *forward = begin(node, request);
+    struct forward *forward = forward_begin(node, request);
     forward->refusal = REQUEST_NO_MEMORY;
     send_on(node, now, forward, member);
 }
@@ -329,7 +182,7 @@ void forward_route(struct node *node, struct instant now, struct request *reques
     else if (node->forwards->count >= NODE_FORWARDS_MAX)
         fail(node, request, FAILURE_BUSY);
     else
-        send_on(node, now, begin(node, request), member);
+        send_on(node, now, forward_begin(node, request), member);
 }
 
 /* Whatever was tried in vain under an older view is worth another try. */
@@ -363,7 +216,7 @@ static void on_lost(struct node *node, struct instant now, struct leg *leg, bool
     uint32_t peer = leg->via->link->peer;
     bool is_newest = forward->newest == leg;
     if (is_gone)
-        give_up(node->forwards, leg);
+        leg_give_up(node->forwards, leg);
     if (!is_newest)
         return;
     doubt(forward->request);
@@ -411,7 +264,7 @@ static void take(struct node *node, struct instant now, struct forward *forward,
                  const struct message_forward_reply *reply)
 {
     struct request *request = forward->request;
-    end(node, forward);
+    forward_end(node, forward);
     forward_take_reply(node, now, request, reply);
     node_end(node, request);
 }
@@ -427,7 +280,7 @@ static void on_newest(struct node *node, struct instant now, struct leg *leg, co
         take(node, now, forward, reply);
         return;
     }
-    give_up(node->forwards, leg);
+    leg_give_up(node->forwards, leg);
     take_refusal(forward, reply);
     if (meaning == MEANS_LATER)
         pause_forward(node, now, forward);
@@ -442,7 +295,7 @@ static void on_older(struct node *node, struct instant now, struct leg *leg, con
     if (reply->status == REQUEST_OK)
         take(node, now, leg->forward, reply);
     else
-        give_up(node->forwards, leg);
+        leg_give_up(node->forwards, leg);
 }
 
 bool forward_on_reply(struct node *node, struct instant now, struct node_link *link, const struct frame *frame)
@@ -454,7 +307,7 @@ bool forward_on_reply(struct node *node, struct instant now, struct node_link *l
     struct peer *peer = peers_find(&node->peers, link->link->peer);
     if (peer != NULL)
         peer_on_sign(peer); /* how long it took to coordinate tells nothing of how long a replica takes */
-    struct leg *leg = find(node->forwards, link, reply.number);
+    struct leg *leg = legs_find(node->forwards, link, reply.number);
     if (leg == NULL)
         return true; /* a late one, or a copy: its request has ended */
     if (!forward_is_answer_to(leg->forward->request, &reply))
@@ -482,12 +335,6 @@ void forward_on_silence(struct node *node, struct instant now, struct node_link 
     }
 }
 
-uint64_t forward_waits_since(const struct node_link *link)
-{
-    return list_is_empty(&link->forwards) ? UINT64_MAX
-                                          : CONTAINER_OF(link->forwards.next, struct leg, of_link)->sent_ns;
-}
-
 void forward_on_view(struct node *node, struct instant now)
 {
     for (struct list *at = node->forwards->all.next, *next; at != &node->forwards->all; at = next) {
@@ -509,9 +356,9 @@ static void note_silence(struct node *node, struct instant now, const struct leg
 static void time_out(struct node *node, struct instant now, struct forward *forward)
 {
     bool waits = forward->newest == NULL;
-    for (unsigned i = 0; i < LEGS; i++)
+    for (unsigned i = 0; i < FORWARD_LEGS; i++)
         note_silence(node, now, &forward->legs[i]);
-    if (!waits || has_legs(forward))
+    if (!waits || forward_has_legs(forward))
         end_failed(node, forward, FAILURE_TIMEOUT);
     else if (forward->refusal != REQUEST_OK)
         end_refused(node, forward);
@@ -541,7 +388,7 @@ void forward_tick(struct node *node, struct instant now)
     }
     if (earliest != UINT64_MAX && earliest < now.mono_ns + TICK_MS * 1000000)
         earliest = now.mono_ns + TICK_MS * 1000000;
-    wake_by(table, earliest);
+    forward_wake_by(table, earliest);
 }
 
 uint64_t forward_wake_at(const struct node *node)

@@ -5,6 +5,7 @@
  *
  *   node.c      requests and frames: which part of the room they go to
  *   forward.c   who coordinates a request; those on their way to another coordinator and back
+ *   forward_legs.c  those requests, and their attempts that may yet be answered
  *   forward_wire.c  a request as a message, and the answer, at both ends
  *   serve.c     what other nodes ask of this one: read, write, flush
  *   serve_hints.c  read of what this node keeps for others
@@ -103,6 +104,9 @@ bool node_reload_buckets(struct node_shared *shared, const struct bucket_table *
 bool node_publish_view(struct node_shared *shared, struct ring_view *view);
 /* While a change is being decided that allows no write beside it; reads go on. Any thread. */
 void node_hold_writes(struct node_shared *shared, bool held);
+/* While this process does not serve yet: what others forward goes elsewhere. It takes part as a replica, but whoever it
+ * has not met yet would seem to be down to it, and others would stand in for them. Any thread. */
+void node_hold_forwards(struct node_shared *shared, bool held);
 /* Has nothing ever been stored here (flush registers do not count)? Any thread. */
 bool node_is_empty(struct node_shared *shared);
 
@@ -156,7 +160,7 @@ void node_stop_repair(struct node *node);
 /* What repair knows; NULL for a node that does not. For its thread. */
 struct antientropy *node_antientropy(struct node *node);
 const struct deliver *node_deliver(const struct node *node); /* NULL also without a hint database */
-struct hints *node_hints(struct node_shared *shared); /* any thread */
+struct hints *node_hints(struct node_shared *shared);        /* any thread */
 struct standing *node_standing(struct node_shared *shared);
 /* Keeps durably what must be of the standing (horizons). By the storage thread, in each of its turns; before its
  * threads start, node_load_standing takes over what was kept. `doubtful`: acknowledged writes may have been lost (power

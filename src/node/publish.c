@@ -237,6 +237,11 @@ void node_hold_writes(struct node_shared *shared, bool held)
         store_pass_stripes(shared->store); /* whoever did not see it has been counted now: node_is_empty may be asked */
 }
 
+void node_hold_forwards(struct node_shared *shared, bool held)
+{
+    atomic_store_explicit(&shared->forwards_held, held, memory_order_relaxed);
+}
+
 struct hybrid_clock *node_clock(struct node_shared *shared)
 {
     return &shared->replica.clock;

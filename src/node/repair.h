@@ -10,6 +10,7 @@
 
 struct repair;
 
+/* Nothing of it is in a store any more. NULL is allowed. */
 void repair_free(struct repair *repair);
 
 /* A frame of repair, on either kind of link. false: malformed, or this node does not repair. */

@@ -59,7 +59,7 @@ static void refuse_as_full(struct node *node, struct node_link *link, uint64_t n
 /* May this node coordinate it, as an owner or for owners that the sender cannot reach? */
 static bool is_mine(const struct node *node, uint16_t partition, bool stands_in)
 {
-    if (node->self_index < 0)
+    if (node->self_index < 0 || atomic_load_explicit(&node->shared->forwards_held, memory_order_relaxed))
         return false;
     if (ring_owner_place(node->view, partition, (uint32_t)node->self_index) >= 0)
         return true;

@@ -41,7 +41,7 @@ struct node_shared {
     unsigned slot_count;
     struct ring_view **retired; /* no longer in force, perhaps still in use; room for two for each slot and one more */
     unsigned retired_count;
-    _Atomic bool writes_held;
+    _Atomic bool writes_held, forwards_held;
     struct replica replica;
     struct token_table *tokens;
     _Atomic uint32_t partition_count; /* of the view in force */
