@@ -207,6 +207,7 @@ bool cluster_open(struct cluster *cluster, const struct cluster_parts *parts)
     event_assign(&cluster->timer, cluster->base, -1, 0, on_timer, cluster);
     event_assign(&cluster->patience, cluster->base, -1, EV_PERSIST, on_patience, cluster);
     event_add(&cluster->patience, &(struct timeval){.tv_sec = CLUSTER_WAIT_SAID_S});
+    node_hold_forwards(cluster->shared, true);
     open_node(cluster, parts->hint_store);
     return open_membership(cluster, parts);
 }
@@ -317,6 +318,7 @@ void cluster_serve(struct cluster *cluster)
 {
     uint32_t missing = cluster_missing(cluster);
     cluster->serves = true;
+    node_hold_forwards(cluster->shared, false);
     compare_buckets(cluster);
     if (missing != 0)
         logger_line(cluster->log, LEVEL_NOTICE, "ring",
