@@ -82,6 +82,26 @@ static void a_get_stays_with_any_owner_and_a_write_goes_to_the_first(void **stat
     ring_close(ring);
 }
 
+/* A process that has just started does not know yet who is up: others coordinate until it serves. */
+static void nothing_is_forwarded_to_a_node_that_holds_forwards(void **state)
+{
+    (void)state;
+    char key[32];
+    ring_open(ring, 4, 2);
+    key_led_by(ring, 0, 0, key);
+    unsigned second = place_of_key(ring, key, 1), third = place_of_key(ring, key, 2);
+    node_hold_forwards(ring->machines[0].shared, true);
+    assert_int_equal(set(ring, third, key, "1"), REQUEST_OK);
+    assert_true(shows(ring, third, key, "1"));
+    assert_int_equal(COUNTER(ring, 0, served_forwards), 0);
+    assert_int_equal(COUNTER(ring, second, served_forwards), 2);
+    assert_true(COUNTER(ring, 0, served_writes) > 0); /* it is a replica all the same */
+    node_hold_forwards(ring->machines[0].shared, false);
+    assert_int_equal(set(ring, third, key, "2"), REQUEST_OK);
+    assert_int_equal(COUNTER(ring, 0, served_forwards), 1);
+    ring_close(ring);
+}
+
 static void values_of_any_length_travel(void **state)
 {
     (void)state;
@@ -192,6 +212,7 @@ int main(void)
         cmocka_unit_test(five_nodes_with_two_copies_show_all_keys),
         cmocka_unit_test(what_the_first_owner_is_asked_is_not_forwarded),
         cmocka_unit_test(a_get_stays_with_any_owner_and_a_write_goes_to_the_first),
+        cmocka_unit_test(nothing_is_forwarded_to_a_node_that_holds_forwards),
         cmocka_unit_test(values_of_any_length_travel),
         cmocka_unit_test(a_value_may_move_as_soon_as_it_is_asked),
         cmocka_unit_test(two_loops_of_a_machine_share_its_copies_and_have_links_of_their_own),

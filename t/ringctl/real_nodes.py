@@ -68,6 +68,13 @@ class Alone(harness.TestCase):
                          ([{"name": "solo", "host": "127.0.0.1", "port": node.port}], [[0]] * ring["partitions"]))
         self.assertEqual(node.ringctl("wait", "0")[0], 0)
 
+    def test_a_ring_of_one_is_identical_and_keeps_no_hints(self):
+        node = self.node()
+        self.assertEqual(node.ringctl("verify", "0")[0], 0)
+        self.assertEqual(node.json("hints")["count"], 0)
+        self.assertEqual(node.json("antientropy")["pairs"], [])
+        self.assertIn("nobody to compare", node.ringctl("repair", "all")[2])
+
     def test_a_key_is_shown_live_deleted_and_absent(self):
         node = self.node()
         with node.connect() as client:
@@ -330,6 +337,33 @@ class RingOfThree(harness.TestCase):
         self.assertEqual(status, 1)
         self.assertIn("127.0.0.1:%d" % port, errors)
 
+    def test_all_copies_are_verified_through_any_node(self):
+        with self.nodes[1].connect() as client:
+            for number in range(50):
+                self.assertEqual(client.ask(storage(b"set", b"verified-%d" % number, b"value")), b"STORED\r\n")
+        for node in self.nodes:
+            self.assertEqual(node.ringctl("repair", "all")[0], 0)
+            status, out, _ = node.ringctl("verify")
+            self.assertEqual(status, 0, out)
+            self.assertTrue(out.startswith("identical: all copies of 1024 partitions at 3 nodes; 0 hints\n"), out)
+        self.assertEqual(self.nodes[0].ringctl("repair", "0")[0], 0)
+        self.assertIn("accepted", self.nodes[0].ringctl("repair", "1024")[2])
+
+    def test_hints_and_comparisons_are_shown(self):
+        for node in self.nodes:
+            hints = node.json("hints")
+            self.assertEqual((hints["enabled"], hints["count"], hints["owners"]), (True, 0, []))
+            harness.wait_until(lambda node=node: all(pair["compared_ms"] for pair in node.json("antientropy")["pairs"]),
+                               "both others to be compared")
+            compared = node.json("antientropy")
+            self.assertEqual(len(compared["pairs"]), 2)
+            for pair in compared["pairs"]:
+                self.assertEqual(pair["partitions"], 1024)
+            harness.wait_until(lambda node=node: node.json("antientropy")["horizon"]["behind"] == 0, "nothing to be behind")
+            with node.connect() as client:
+                for group, name in ((b"hints", b"kept"), (b"antientropy", b"checker_passes"), (b"horizon", b"lowest_ms")):
+                    self.assertIn(name, client.stats(group))
+
     def test_a_node_that_is_gone_is_down_and_comes_back(self):
         other, gone = self.nodes[0], self.nodes[2]
         with other.connect() as client:
@@ -344,6 +378,9 @@ class RingOfThree(harness.TestCase):
         self.assertEqual({replica["name"]: replica["outcome"] for replica in key["replicas"]}["n3"], "unreachable")
         self.assertFalse(key["agree"])
         self.assertEqual(other.ringctl("wait", "0")[0], 1)
+        status, out, _ = other.ringctl("verify", "0")
+        self.assertEqual(status, 1)
+        self.assertRegex(out, r"\nn3 +unreachable ")
         gone.start()
         for node in self.nodes:
             self.assertEqual(node.ringctl("wait", "30")[0], 0)
