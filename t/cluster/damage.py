@@ -182,7 +182,7 @@ class Directories(Damage):
 class Clocks(Damage):
     def test_a_node_whose_clock_is_far_ahead_is_quarantined_and_loses_no_writes(self):
         if not os.path.exists(FAKETIME):
-            sys.stderr.write("\nNO %s (Debian package libfaketime): a clock that is far ahead is left to the simulator\n"
+            sys.stderr.write("\nA CLOCK OF ITS OWN IS NOT PERMITTED HERE (no %s, Debian package libfaketime): left to the simulator\n"
                              % FAKETIME)
             return
         ring = self.ring(config="[bucket default]\nreconcile = lww\n")
