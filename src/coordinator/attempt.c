@@ -64,13 +64,32 @@ static enum store_verdict find_again(struct write *write, const struct version *
     return verdict;
 }
 
+/* Is what was written since the request began all still shown? */
+static bool is_all_shown_since(const struct write *write)
+{
+    if (write->present.flushed > write->request->began)
+        return false;
+    for (uint32_t i = 0; i < write->object.live_count; i++) {
+        const struct version *version = &write->object.live[i];
+        if (version->time > write->request->began && !change_sees(write, version))
+            return false;
+    }
+    return true;
+}
+
 /* (c). */
 static bool is_ambiguous(const struct write *write)
 {
     const struct version *newest = object_newest(&write->object);
-    if (!attempt_is_sane(write->coordinator, write->request))
+    const struct request *request = write->request;
+    if (!attempt_is_sane(write->coordinator, request))
         return true;
-    return newest != NULL && newest->time > write->request->began;
+    if (newest == NULL || newest->time <= request->began)
+        return false;
+    bool is_plain = !request->has_token && !request->invalidate;
+    if (is_plain && request->kind == REQUEST_DELETE)
+        return false;
+    return !is_plain || request->kind != REQUEST_SET || !is_all_shown_since(write);
 }
 
 bool attempt_settles(struct write *write, enum store_verdict *verdict)

@@ -199,7 +199,8 @@ static inline bool coordinator_registers_are_sane(const struct flush_registers *
 }
 
 /* Takes over another member's registers, which are sane: they count at once, and are stored durably if they say
- * anything new. Those of times more than REPLICA_AHEAD_MS_MAX ahead are not taken over [R2]. For greetings and gossip, where nobody waits for the disk. */
+ * anything new. Those of times more than REPLICA_AHEAD_MS_MAX ahead are not taken over [R2]. For greetings and gossip,
+ * where nobody waits for the disk. */
 void coordinator_take_registers(struct coordinator *coordinator, struct instant now,
                                 const struct flush_registers *registers);
 

@@ -215,7 +215,7 @@ static void read_others(struct round *round)
     round->reads = quorum_of(round->owner_count, answers_needed(round, counts));
     if (round->self >= 0) {
         round->places[round->self].fingerprint = round->local_fingerprint;
-        quorum_admit(&round->reads, (unsigned)round->self);
+        round_admit(round, &round->reads, (unsigned)round->self);
         (counts ? quorum_yes : quorum_no)(&round->reads, (unsigned)round->self);
     }
     round->phase = ROUND_READING;

@@ -62,6 +62,13 @@ int round_place_of(const struct round *round, uint32_t node)
     return -1;
 }
 
+void round_admit(const struct round *round, struct quorum *quorum, unsigned place)
+{
+    int stands_for = round->places[place].stands_for;
+    if (stands_for != NO_OWNER)
+        quorum_admit(quorum, place, (unsigned)stands_for);
+}
+
 static bool is_other(const struct round *round, unsigned place)
 {
     return (int)place != round->self;
@@ -217,7 +224,7 @@ static unsigned ask_stand_ins(struct round *round, unsigned max)
         int owner = unanswering_owner(round), place = owner < 0 ? -1 : add_stand_in(round, (unsigned)owner);
         if (place < 0)
             break;
-        quorum_admit(&round->reads, (unsigned)place);
+        round_admit(round, &round->reads, (unsigned)place);
         if (ask(round, (unsigned)place, false))
             asked++;
         else
@@ -293,7 +300,7 @@ unsigned round_send_to_stand_ins(struct round *round, unsigned max)
         int place = alone == 0 ? -1 : add_stand_in(round, (unsigned)__builtin_ctz(alone));
         if (place < 0)
             break;
-        quorum_admit(&round->writes, (unsigned)place);
+        round_admit(round, &round->writes, (unsigned)place);
         if (round_send(round, (unsigned)place, false, true)) {
             counter_increment(&round->coordinator->counters.stand_ins);
             sent++;

@@ -204,7 +204,7 @@ static void read_others(struct round *round, unsigned needed, bool local_counts)
 {
     round->phase = ROUND_READING;
     round->reads = quorum_of(round->owner_count, needed);
-    quorum_admit(&round->reads, (unsigned)round->self);
+    round_admit(round, &round->reads, (unsigned)round->self);
     (local_counts ? quorum_yes : quorum_no)(&round->reads, (unsigned)round->self);
     if (round->asks_all)
         (void)round_ask(round, RING_COPIES_MAX);
@@ -331,7 +331,7 @@ static void advance_writes(struct round *round)
 }
 
 /* The new record goes to all other owners that are up, and for each that is not to the next node that can stand in for
- * it [4.6]; W distinct nodes, this one counted, have to have it. */
+ * it [4.6]; W owners, this one counted, or who stands in for them have to have it. */
 static void write_others(struct round *round)
 {
     round->phase = ROUND_WRITING;
@@ -339,7 +339,7 @@ static void write_others(struct round *round)
     round_forget_stand_ins(round);
     round->writes = quorum_of(round->owner_count, write_quorum(round));
     if (round->self >= 0) {
-        quorum_admit(&round->writes, (unsigned)round->self);
+        round_admit(round, &round->writes, (unsigned)round->self);
         quorum_yes(&round->writes, (unsigned)round->self);
     }
     for (unsigned place = 0; place < round->owner_count; place++) {
@@ -385,7 +385,7 @@ static void on_local_update(struct round *round)
 {
     struct request *request = round->request;
     if (round_stands_in(round))
-        kept_end_update(round, request->op.status == STORE_OK);
+        kept_end_update(round, store_has_changed(&request->op));
     else if (request->op.status == STORE_CORRUPT && !round->lost_local && is_plain_set(request)) {
         read_others_alone(round);
         return;

@@ -1,6 +1,7 @@
 /* Counting answers, apart from what is done about them, Dynamo 4.5 and 4.6 with [R9]: distinct nodes, however often and
  * in whatever order they answer. A node is told by its place: the owners in the order of the preference list, then
- * those who stand in for some of them. Within the room. */
+ * those who stand in for some of them. An owner and who stands in for it count once: the stand-in may have handed its
+ * hint to the owner and dropped it before the owner answers for itself. Within the room. */
 #ifndef COORDINATOR_QUORUM_H
 #define COORDINATOR_QUORUM_H
 
@@ -19,14 +20,15 @@ struct quorum {
     uint16_t places; /* who may be counted: owners, and stand-ins that have been admitted */
     uint16_t yes, no;
     uint8_t needed;
+    uint8_t owner_of[16]; /* of a stand-in's place: the owner's */
 };
 
 /* `owners` owners, 1 .. 8, of whom (or of whose stand-ins) `needed` have to say yes; more than there are can never be
  * met. */
 struct quorum quorum_of(unsigned owners, unsigned needed);
 
-/* The node at this place, no owner, may be counted too. */
-void quorum_admit(struct quorum *quorum, unsigned place);
+/* The node at this place stands in for the owner at another: it may be counted in the owner's stead. */
+void quorum_admit(struct quorum *quorum, unsigned place, unsigned owner);
 
 /* An answer that counts. It stands, whatever the owner says later. */
 void quorum_yes(struct quorum *quorum, unsigned place);

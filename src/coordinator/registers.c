@@ -94,8 +94,8 @@ void registers_prepare_op(struct store_op *op, enum store_kind kind)
     op->durability = DURABILITY_COMMITTED;
 }
 
-/* Times that this node's clock does not follow are no flush that it could take part in: what is written until then would
- * be dead as it is written [R2]. */
+/* Times that this node's clock does not follow are no flush that it could take part in: what is written until then
+ * would be dead as it is written [R2]. */
 static bool are_believable(struct coordinator *coordinator, const struct flush_registers *registers)
 {
     uint64_t limit_ms = hybrid_now_ms(&coordinator->replica->clock, coordinator->now) + REPLICA_AHEAD_MS_MAX;

@@ -149,6 +149,9 @@ struct round *round_of_answer(struct coordinator *coordinator, uint64_t id, uint
 /* Calls `visit` for each round; it may close the one that it is called with. */
 void round_visit_all(struct coordinator *coordinator, void (*visit)(struct round *, uint32_t node), uint32_t node);
 
+/* The node at this place counts: as an owner, or in the stead of the one it stands in for. */
+void round_admit(const struct round *round, struct quorum *quorum, unsigned place);
+
 /* A new id: answers to what has been asked until now are too late from here on. */
 void round_renew(struct round *round);
 

@@ -176,19 +176,25 @@ static void a_delete_that_covered_the_first_attempt_is_not_undone_by_the_second(
     owners_close(ring);
 }
 
-static void what_others_wrote_meanwhile_is_not_overwritten(void **state)
+static void what_others_wrote_meanwhile_is_not_changed_by_what_builds_on_it(void **state)
 {
     (void)state;
     owners_open(ring);
     unsigned first = at(ring, "k", 0), second = at(ring, "k", 1);
     hybrid_time began = now();
     ring_pass(ring, 2);
-    assert_int_equal(set(ring, first, "k", "other"), REQUEST_OK);
+    assert_int_equal(set(ring, first, "k", "7"), REQUEST_OK);
     lose_the_first("k");
-    struct request *two = attempt(set_of("k", "v"), 2, began);
+    struct request *two = attempt(ask(ring, REQUEST_INCR, "k"), 2, began);
+    two->delta = 1;
     assert_int_equal(run(ring, second, two), REQUEST_FAILED);
     assert_int_equal(two->failure, FAILURE_LOST);
-    assert_true(shows(ring, second, "k", "other"));
+    assert_true(shows(ring, second, "k", "7"));
+
+    /* A plain set comes after it: its client still waits. */
+    assert_int_equal(run(ring, second, attempt(set_of("k", "v"), 2, began)), REQUEST_OK);
+    assert_true(shows(ring, second, "k", "v"));
+    assert_int_equal(get(ring, second, "k")->version_count, 1);
 
     ring_pass(ring, 2); /* what was there before the request began is */
     assert_int_equal(run(ring, second, attempt(set_of("k", "v"), 2, now())), REQUEST_OK);
@@ -289,18 +295,21 @@ static void a_second_attempt_asks_first(void **state)
 
 /* The version that the first attempt made stands behind another one whose time is later: who is shown one value has
  * perhaps seen them in this order, so it may not be written anew. */
-static void a_loser_that_is_found_is_not_written_anew(void **state)
+static void an_add_that_has_been_overwritten_is_not_made_anew(void **state)
 {
     (void)state;
     owners_open(ring);
     unsigned first = at(ring, "k", 0), second = at(ring, "k", 1), third = at(ring, "k", 2);
     hybrid_time began = now();
-    assert_int_equal(run(ring, first, attempt(set_of("k", "v"), 1, began)), REQUEST_OK);
+    struct request *one = set_of("k", "v");
+    one->kind = REQUEST_ADD;
+    assert_int_equal(run(ring, first, attempt(one, 1, began)), REQUEST_OK);
     hybrid_observe(node_clock(ring->machines[third].shared), hybrid_of_ms(ring->now.wall_ms + 100000));
     lose_the_first("k");
     plant(ring, 2, "k", "later");
-    struct request *two = attempt(set_of("k", "v"), 2, began);
-    assert_int_equal(run(ring, second, two), REQUEST_FAILED);
+    struct request *two = set_of("k", "v");
+    two->kind = REQUEST_ADD;
+    assert_int_equal(run(ring, second, attempt(two, 2, began)), REQUEST_FAILED);
     assert_int_equal(two->failure, FAILURE_LOST);
     owners_close(ring);
 }
@@ -313,13 +322,13 @@ int main(void)
         cmocka_unit_test(an_invalidation_that_was_done_is_done),
         cmocka_unit_test(what_is_found_goes_to_w),
         cmocka_unit_test(a_delete_that_covered_the_first_attempt_is_not_undone_by_the_second),
-        cmocka_unit_test(what_others_wrote_meanwhile_is_not_overwritten),
+        cmocka_unit_test(what_others_wrote_meanwhile_is_not_changed_by_what_builds_on_it),
         cmocka_unit_test(a_first_attempt_goes_over_what_is_newer_than_its_beginning),
         cmocka_unit_test(a_beginning_that_no_clock_follows_tells_nothing),
         cmocka_unit_test(the_first_attempt_turns_up_late_and_is_known_to_be_overwritten),
         cmocka_unit_test(a_first_attempt_that_arrives_after_the_second_does_nothing),
         cmocka_unit_test(a_second_attempt_asks_first),
-        cmocka_unit_test(a_loser_that_is_found_is_not_written_anew),
+        cmocka_unit_test(an_add_that_has_been_overwritten_is_not_made_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

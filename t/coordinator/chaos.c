@@ -146,7 +146,10 @@ static void all_agree(uint64_t seed)
         const struct request *first = get(ring, 0, key);
         for (unsigned m = 1; m < ring->machine_count; m++) {
             const struct request *other = get(ring, m, key);
-            assert_seeded(other->status == first->status && other->version_count == first->version_count, seed);
+            assert_seeded(other->status == first->status, seed);
+            if (first->status != REQUEST_OK) /* what stands behind a tombstone is nobody's answer */
+                continue;
+            assert_seeded(other->version_count == first->version_count, seed);
             for (uint32_t v = 0; v < other->version_count; v++)
                 assert_seeded(dot_equal(&other->versions[v].dot, &first->versions[v].dot)
                                   && other->versions[v].expiry_ms == first->versions[v].expiry_ms

@@ -67,6 +67,25 @@ static void who_is_no_owner_does_not_count(void **state)
     assert_int_equal(quorum_verdict_of(&quorum), QUORUM_POSSIBLE);
 }
 
+/* A stand-in that has handed its hint over has it no more, and the owner answers for the same copy. */
+static void an_owner_and_who_stands_in_for_it_count_once(void **state)
+{
+    (void)state;
+    struct quorum quorum = quorum_of(3, 2);
+    quorum_admit(&quorum, 3, 2);
+    quorum_yes(&quorum, 3);
+    quorum_yes(&quorum, 2);
+    assert_int_equal(quorum_verdict_of(&quorum), QUORUM_POSSIBLE);
+    assert_int_equal(quorum_missing(&quorum), 1);
+    quorum_no(&quorum, 0);
+    quorum_no(&quorum, 1);
+    assert_int_equal(quorum_verdict_of(&quorum), QUORUM_IMPOSSIBLE);
+    quorum_admit(&quorum, 4, 0);
+    assert_int_equal(quorum_verdict_of(&quorum), QUORUM_POSSIBLE);
+    quorum_yes(&quorum, 4);
+    assert_int_equal(quorum_verdict_of(&quorum), QUORUM_MET);
+}
+
 /* Against counting by hand. */
 static void any_order_of_answers_gives_what_counting_gives(void **state)
 {
@@ -104,6 +123,7 @@ int main(void)
         cmocka_unit_test(it_is_impossible_when_too_few_are_left),
         cmocka_unit_test(a_yes_stands_and_a_no_may_still_become_one),
         cmocka_unit_test(who_is_no_owner_does_not_count),
+        cmocka_unit_test(an_owner_and_who_stands_in_for_it_count_once),
         cmocka_unit_test(any_order_of_answers_gives_what_counting_gives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
