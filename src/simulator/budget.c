@@ -80,18 +80,12 @@ bool budget_allows_key(const struct world *world, const struct machine *machine,
            || allows_copy(world, machine, key, &world->oracle.copies[machine->index][key], false);
 }
 
-/* Has this machine forgotten who it is, and is not yet again what it was? */
-static bool is_amnesiac(const struct machine *machine)
-{
-    return (machine->end == END_WIPED || machine->end == END_RESTORED) && !machine_is_restored(machine);
-}
-
 /* Tables are decided by a majority of those who remember what they have promised. */
 static bool majority_remembers(const struct world *world, const struct machine *machine)
 {
     unsigned amnesiacs = 1;
     for (unsigned i = 0; i < world->plan.nodes; i++)
-        amnesiacs += &world->machines[i] != machine && is_amnesiac(&world->machines[i]);
+        amnesiacs += &world->machines[i] != machine && world->machines[i].has_forgotten;
     return 2 * amnesiacs < world->plan.nodes;
 }
 

@@ -23,6 +23,8 @@ static void judge_copy(struct world *world, const struct machine *machine, int k
 static void judge(struct world *world, const struct machine *machine, int key, hybrid_time horizon)
 {
     struct oracle *oracle = &world->oracle;
+    if (oracle->copies[machine->index][key].is_rotten)
+        return; /* what cannot be read is merged as if there were no horizon */
     check_judged(world, &check_horizon);
     for (unsigned i = 0; i < world->plan.nodes; i++) {
         if (i != machine->index)

@@ -40,8 +40,9 @@ static int64_t forgotten(struct world *world, const struct stored *stored)
     const struct key_writes *writes = &world->oracle.keys[stored->key];
     hybrid_time horizon = oracle_horizon(&world->oracle, stored->key);
     for (uint32_t i = 0; i < writes->count; i++) {
-        if (bitset_has(&stored->before->known, i) && !bitset_has(&stored->after->known, i)
-            && world->oracle.written[writes->list[i]].time > horizon)
+        const struct written *written = &world->oracle.written[writes->list[i]];
+        if (bitset_has(&stored->before->known, i) && !bitset_has(&stored->after->known, i) && written->time > horizon
+            && !context_covers(&stored->object->context, &written->dot))
             return i;
     }
     return -1;

@@ -60,11 +60,27 @@ void checks_on_tree(struct world *world, struct machine *machine)
     }
 }
 
+/* What is dead is freed here earlier than there. */
+static bool is_being_freed(const struct world *world, const struct ring_view *view, uint16_t partition)
+{
+    const uint16_t *list = ring_preference_list(view, partition);
+    for (unsigned key = 0; key < world->keys.count; key++) {
+        unsigned there = 0;
+        for (uint32_t i = 0; i < view->owner_count && world->keys.list[key].partition == partition; i++)
+            there += world->oracle.copies[machine_by_address(world, view->members[list[i]].name)][key].exists;
+        if (there != 0 && there != view->owner_count)
+            return true;
+    }
+    return false;
+}
+
 static void compare(struct world *world, unsigned key, const struct ring_view *view)
 {
     uint16_t partition = world->keys.list[key].partition;
     const uint16_t *list = ring_preference_list(view, partition);
     uint64_t first = 0;
+    if (is_being_freed(world, view, partition))
+        return;
     for (uint32_t i = 0; i < view->owner_count; i++) {
         int owner = machine_by_address(world, view->members[list[i]].name);
         if (is_rotten(world, (unsigned)owner, partition))

@@ -37,6 +37,18 @@ static void several_owners_and_partitions(struct plan *plan)
     plan->episode_ms = 300;
 }
 
+/* Machines lose power, all quorums are strict. */
+static void several_owners_without_power(struct plan *plan)
+{
+    several_owners_and_partitions(plan);
+    memset(plan->faults, 0, sizeof plan->faults);
+    plan->faults[FAULT_POWER] = plan->faults[FAULT_WIPE] = plan->faults[FAULT_SLOW_DISK] = true;
+    plan->loss_ppm = plan->duplicate_ppm = plan->reorder_ppm = plan->flip_ppm = 0;
+    plan->down_ms = 20;
+    plan->sloppy = false;
+    plan->episode_gap_ms = 200;
+}
+
 static void calm(struct plan *plan)
 {
     several_owners(plan);
@@ -174,6 +186,7 @@ static struct parcel *forward_twice(struct world *world, struct endpoint *end, s
     arena_init(&arena);
     if (message_read_forward(&frame, &forward, &arena)) {
         forward.number += TWICE_NUMBER;
+        forward.request += forward.request != 0; /* by its name it would be known [R10] */
         message_write_forward(begin(&draft, end), &forward, NULL);
         struct parcel *again = finish(world, &draft);
         network_deliver(world, end, again);
@@ -200,6 +213,7 @@ static struct parcel *forward_anywhere(struct world *world, struct endpoint *end
         if (connection == NULL || connection == end->connection || !connection->ends[0].attached)
             continue;
         forward.number += TWICE_NUMBER;
+        forward.request += forward.request != 0;
         message_write_forward(begin(&draft, end), &forward, NULL);
         struct parcel *copy = finish(world, &draft);
         network_deliver(world, &connection->ends[0], copy);
@@ -255,6 +269,75 @@ static bool claim_more(struct object *object, struct arena *arena)
     return object->context.count > 0;
 }
 
+/* What has been pruned too early. */
+static bool prune(struct object *object, struct arena *arena)
+{
+    uint32_t kept = 0;
+    (void)arena;
+    for (uint32_t i = 0; i < object->context.count; i++) {
+        bool is_live = false;
+        for (uint32_t j = 0; j < object->live_count; j++)
+            is_live |= actor_compare(&object->live[j].dot.actor, &object->context.pairs[i].actor) == 0;
+        if (is_live)
+            object->context.pairs[kept++] = object->context.pairs[i];
+    }
+    bool has_pruned = kept < object->context.count;
+    object->context.count = kept;
+    return has_pruned;
+}
+
+static struct parcel *prune_early(struct world *world, struct endpoint *end, struct bytes data)
+{
+    return alter_write(world, end, data, prune);
+}
+
+static bool fold(struct object *object, struct arena *arena)
+{
+    (void)arena;
+    bool has_siblings = object->live_count > 1;
+    if (has_siblings)
+        object->live_count = 1;
+    return has_siblings;
+}
+
+static struct parcel *fold_siblings(struct world *world, struct endpoint *end, struct bytes data)
+{
+    return alter_write(world, end, data, fold);
+}
+
+static struct parcel *compare_never(struct world *world, struct endpoint *end, struct bytes data)
+{
+    uint8_t type = frame_of(data).type;
+    (void)end;
+    if (type < MESSAGE_OF_REPAIR || type >= MESSAGE_END_OF_REPAIR)
+        return parcel_new(data);
+    world->tamper.done++;
+    return NULL;
+}
+
+/* Neither reading nor comparing shows any difference. */
+static struct parcel *repair_nothing(struct world *world, struct endpoint *end, struct bytes data)
+{
+    struct parcel *left = compare_never(world, end, data);
+    if (left == NULL)
+        return NULL;
+    parcel_release(left);
+    return say_the_same(world, end, data);
+}
+
+/* Nobody ever says that writes may be missing. */
+static struct parcel *never_doubt(struct world *world, struct endpoint *end, struct bytes data)
+{
+    struct frame frame = frame_of(data);
+    struct message_read_reply reply;
+    struct draft_frame draft;
+    if (frame.type != MESSAGE_READ_REPLY || !message_read_read_reply(&frame, &reply) || !reply.is_doubtful)
+        return parcel_new(data);
+    reply.is_doubtful = false;
+    message_write_read_reply(begin(&draft, end), &reply, NULL);
+    return finish(world, &draft);
+}
+
 static struct parcel *claim_unseen(struct world *world, struct endpoint *end, struct bytes data)
 {
     return alter_write(world, end, data, claim_more);
@@ -271,8 +354,8 @@ const struct control controls_of_messages[] = {
      .frame = acknowledge_for_others},
     {"fake-deletes", "deletes reach nobody but are acknowledged", "dead", several_owners_and_partitions,
      .frame = lose_some_writes},
-    {"no-repairs", "replicas say that they have what the asker has, so nothing is repaired", "identical",
-     several_owners_and_partitions, .frame = say_the_same},
+    {"no-repairs", "replicas say that they have what the asker has, and are not compared", "identical",
+     several_owners_and_partitions, .frame = repair_nothing},
     {"no-acknowledgements", "no write is acknowledged", "calm", calm, .frame = drop_acknowledgements},
     {"fake-flushes", "flushes reach nobody but are acknowledged", "flushed", calm_with_flushes,
      .frame = flush_for_others},
@@ -283,6 +366,14 @@ const struct control controls_of_messages[] = {
     {"forward-again", "some forwarded requests are carried out twice", "once", several_owners, .frame = forward_twice},
     {"forward-anywhere", "forwarded writes are coordinated by several nodes", "alone", calm, .frame = forward_anywhere},
     {"reused-dots", "a dot comes with another value", "dots", several_owners, .frame = reuse_dots},
+    {"early-pruning", "pairs are left out of contexts before their time [R4]", "ancestry", several_owners,
+     .frame = prune_early},
+    {"folded-siblings", "replicas are sent only the newest of several siblings [R8]", "acknowledged",
+     several_owners_and_partitions, .frame = fold_siblings},
+    {"no-comparison", "nothing that repairing nodes say arrives", "convergence", several_owners_and_partitions,
+     .frame = compare_never},
+    {"no-doubt", "copies that may lack acknowledged writes are counted [R9]", "acknowledged",
+     several_owners_without_power, .frame = never_doubt},
     {"false-contexts", "contexts claim what nobody has seen", "ancestry", several_owners, .frame = claim_unseen},
     {0},
 };

@@ -7,36 +7,44 @@
 /* An update by the simulator. */
 struct forced {
     struct store_op op;
-    struct bytes record;
+    struct bytes record; /* empty: erased */
 };
 
 static enum store_verdict force(struct store_op *op, struct bytes current, struct store_draft *draft)
 {
     const struct forced *forced = CONTAINER_OF(op, struct forced, op);
-    uint8_t *at = store_draft_alloc(draft, forced->record.len);
     (void)current;
+    if (forced->record.len == 0)
+        return STORE_ERASE;
+    uint8_t *at = store_draft_alloc(draft, forced->record.len);
     if (at == NULL)
         return STORE_KEEP;
     memcpy(at, forced->record.at, forced->record.len);
     return STORE_REPLACE;
 }
 
-static void put(struct world *world, struct machine *machine, unsigned number, struct bytes record)
+static void force_on(struct machine *machine, struct store *store, unsigned number, struct bytes name,
+                     struct bytes record)
 {
-    const struct key *key = &world->keys.list[number];
-    struct store_loop *store = store_loop_of(machine->store, machine->loop_count + 1);
+    struct store_loop *loop = store_loop_of(store, machine->loop_count + 1);
+    const struct key *key = &machine->world->keys.list[number];
     struct forced forced = {.op = {.kind = STORE_UPDATE,
                                    .durability = DURABILITY_COMMITTED,
                                    .hash = key->hash,
                                    .partition = key->partition,
-                                   .key = key_bytes(key),
+                                   .key = name,
                                    .apply = force,
                                    .owner = UINT8_MAX},
                             .record = record};
-    store_submit(store, machine_now(machine), &forced.op);
-    while (store_next_done(store, machine_now(machine)) == NULL) /* its log has no segment yet */
-        (void)store_checkpoint_slice(machine->store, machine_now(machine), 0);
-    world->tamper.done++;
+    store_submit(loop, machine_now(machine), &forced.op);
+    while (store_next_done(loop, machine_now(machine)) == NULL) /* its log has no segment yet */
+        (void)store_checkpoint_slice(store, machine_now(machine), 0);
+    machine->world->tamper.done++;
+}
+
+static void put(struct world *world, struct machine *machine, unsigned number, struct bytes record)
+{
+    force_on(machine, machine->store, number, key_bytes(&world->keys.list[number]), record);
 }
 
 static void several_owners(struct plan *plan)
@@ -60,12 +68,9 @@ static void with_expiry(struct plan *plan)
     plan->think_us = 200000;
 }
 
-/* A record that was there before comes back. */
-static void bring_back(struct world *world)
+static void put_oldest(struct world *world, struct machine *machine, unsigned number)
 {
-    unsigned number = (unsigned)world_draw(world, world->keys.count);
     const struct key_writes *writes = &world->oracle.keys[number];
-    struct machine *machine = &world->machines[world_draw(world, world->plan.nodes)];
     if (!machine_serves(machine) || machine->paused || writes->count == 0
         || !world->oracle.copies[machine->index][number].exists)
         return;
@@ -82,6 +87,101 @@ static void bring_back(struct world *world)
         return;
     record_encode(&object, record);
     put(world, machine, number, bytes_of(record, record_size(&object)));
+}
+
+/* Owners are missing while others write. */
+static void with_hints(struct plan *plan)
+{
+    several_owners(plan);
+    if (plan->nodes < 5)
+        plan->nodes = 5;
+    while (plan->ring.partition_count < plan->nodes)
+        plan->ring.partition_count *= 2;
+    plan->sloppy = true;
+    plan->calm_permille = 0;
+    plan->faults[FAULT_PARTITION] = plan->faults[FAULT_KILL] = true;
+    plan->episode_gap_ms = 100;
+    plan->episode_ms = plan->down_ms = 500;
+}
+
+static void with_restarts(struct plan *plan)
+{
+    several_owners(plan);
+    plan->calm_permille = 0;
+    plan->think_us = 20000;
+    plan->faults[FAULT_RESTART] = true;
+    plan->episode_gap_ms = 100;
+}
+
+/* A record that was there before comes back. */
+static void bring_back(struct world *world)
+{
+    struct machine *machine = &world->machines[world_draw(world, world->plan.nodes)];
+    put_oldest(world, machine, (unsigned)world_draw(world, world->keys.count));
+}
+
+/* With last-write-wins the first write wins, everywhere. */
+static void let_oldest_win(struct world *world)
+{
+    unsigned number = (unsigned)world_draw(world, world->keys.count);
+    for (unsigned i = 0; i < world->plan.nodes && world->keys.list[number].kind == KEYS_LATEST; i++)
+        put_oldest(world, &world->machines[i], number);
+}
+
+/* What was deleted comes back, everywhere. */
+static void raise_dead(struct world *world)
+{
+    unsigned number = (unsigned)world_draw(world, world->keys.count);
+    bool is_dead = false;
+    for (unsigned i = 0; i < world->plan.nodes; i++) {
+        const struct copy *copy = &world->oracle.copies[i][number];
+        is_dead |= copy->live_count > 0 && copy->live[0].kind == VERSION_TOMBSTONE;
+    }
+    for (unsigned i = 0; i < world->plan.nodes && is_dead; i++)
+        put_oldest(world, &world->machines[i], number);
+}
+
+/* A hint is dropped. */
+static void drop_hints(struct world *world)
+{
+    struct machine *machine = &world->machines[world_draw(world, world->plan.nodes)];
+    for (unsigned number = 0; machine_serves(machine) && !machine->paused && number < world->keys.count; number++) {
+        const struct hint_copies *hints = &world->oracle.hints[machine->index][number];
+        for (unsigned i = 0; i < hints->count; i++) {
+            uint8_t name[HINT_KEY_MAX];
+            if (hints->list[i]->copy.exists)
+                force_on(machine, machine->hint_store, number,
+                         hint_key(name, ring_node_id(world->machines[hints->list[i]->owner].name),
+                                  key_bytes(&world->keys.list[number])),
+                         bytes_of(NULL, 0));
+        }
+    }
+}
+
+/* A record in the engine changes behind the back of its hash tree. */
+static void change_untold(struct world *world)
+{
+    struct machine *machine = &world->machines[world_draw(world, world->plan.nodes)];
+    struct fake_table *rows = &machine->dir.engine.records;
+    if (machine->state != MACHINE_DOWN || rows->count < 2)
+        return;
+    size_t row = world_draw(world, rows->count), other = world_draw(world, rows->count);
+    struct blob *record = blob_retain(rows->rows[other].record);
+    blob_release(rows->rows[row].record);
+    rows->rows[row].record = record;
+    world->tamper.done++;
+}
+
+/* The horizon of a copy is put forward to the present. */
+static void hurry_horizon(struct world *world)
+{
+    struct machine *machine = &world->machines[world_draw(world, world->plan.nodes)];
+    unsigned number = (unsigned)world_draw(world, world->keys.count);
+    if (!machine_serves(machine))
+        return;
+    standing_raise_horizon(node_standing(machine->shared), world->keys.list[number].partition,
+                           hybrid_of_ms(node_now_ms(&machine->loops[0].node, machine_now(machine))));
+    world->tamper.done++;
 }
 
 /* Nothing expires: the expiry of what is stored is taken away. */
@@ -112,6 +212,14 @@ static void unexpire(struct world *world)
 
 const struct control controls_of_stores[] = {
     {"old-records", "a replica's record is replaced by an older one", "progress", several_owners, .meddle = bring_back},
+    {"skewed-winner", "with last-write-wins an older version replaces the newest", "latest", several_owners,
+     .meddle = let_oldest_win},
+    {"raised-dead", "the oldest version takes the place of a delete, at every replica [R6]", "dead", several_owners,
+     .meddle = raise_dead},
+    {"dropped-hints", "hints are dropped before their owner has them [4.6]", "hints", with_hints, .meddle = drop_hints},
+    {"untold-tree", "records change without their hash tree [R11]", "trees", with_restarts, .meddle = change_untold},
+    {"early-horizon", "a copy's horizon is put forward to the present [R3]", "horizon", with_hints,
+     .meddle = hurry_horizon},
     {"no-expiry", "stored values lose their expiry", "expired", with_expiry, .meddle = unexpire},
     {0},
 };

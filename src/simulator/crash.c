@@ -44,7 +44,7 @@ static void leave_dir(struct machine *machine, enum machine_end end, struct fake
     else
         fake_dir_copy(left, &machine->dir);
     left->is_copy = end == END_RESTORED;
-    if (end == END_POWER)
+    if (end == END_POWER || (end == END_KILLED && tamper_loses_logs(world)))
         fake_dir_lose_power(left, &world->prng);
 }
 
@@ -83,6 +83,7 @@ void machine_crash(struct machine *machine, enum machine_end end)
     machine->generation++;
     machine->epoch = 0;
     machine->end = end;
+    machine->has_forgotten |= end == END_WIPED || end == END_RESTORED;
     if (end == END_POWER)
         machine->boot = prng_next(&world->prng);
     replace_dir(machine, &left);

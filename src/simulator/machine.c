@@ -102,7 +102,9 @@ void machine_start(struct machine *machine)
     machine->generation++;
     machine->starts++;
     machine->quiet_since_ns = world->now_ns;
-    machine->incarnation = 1 + (prng_next(&world->prng) >> 1);
+    uint64_t drawn = 1 + (prng_next(&world->prng) >> 1);
+    if (machine->incarnation == 0 || !tamper_keeps_incarnation(world))
+        machine->incarnation = drawn;
     WORLD_SAY(world, TRACE_NO_KEY, "%s starts", machine->name);
     process_open(machine);
 }

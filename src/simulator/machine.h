@@ -73,6 +73,7 @@ struct machine {
     struct fake_dir dir;
     struct fake_dir *copy;    /* of the directory, as it was earlier; NULL */
     enum machine_end end;     /* of the last process */
+    bool has_forgotten;       /* who it was: its directory was lost, and it has not been refilled since */
     uint64_t boot;            /* of the machine: another one after each loss of power */
     bool is_joiner;           /* is taken in later: names one member as its seed */
     uint32_t slow_storage_us; /* so much later than usual comes each turn of the storage and the sync thread */

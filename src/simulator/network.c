@@ -375,7 +375,10 @@ static struct parcel *flip_maybe(struct world *world, struct parcel *parcel)
         return parcel;
     struct parcel *flipped = parcel_new(parcel_bytes(parcel));
     flipped->is_flipped = true;
-    flipped->at[world_draw(world, flipped->len)] ^= (uint8_t)(1u << world_draw(world, 8));
+    size_t place = world_draw(world, flipped->len);
+    uint8_t bit = (uint8_t)(1u << world_draw(world, 8));
+    if (!tamper_flips_nothing(world))
+        flipped->at[place] ^= bit;
     parcel_release(parcel);
     return flipped;
 }

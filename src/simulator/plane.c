@@ -189,7 +189,8 @@ void plane_open(struct machine *machine)
                                            .incarnation = machine->incarnation,
                                            .version = "simulated",
                                            .seed = prng_next(&world->prng)};
-    name_seeds(machine, &settings);
+    if (!tamper_founds_alone(world, machine))
+        name_seeds(machine, &settings);
     settings.ring.cluster = 0;
     const struct membership_ports ports = {.send = send,
                                            .save = save,

@@ -24,6 +24,7 @@ static void observe(struct machine *machine)
     dir->engine.before_commit = oracle_on_commit;
     dir->hint_engine.before_commit = oracle_on_hint_commit;
     dir->engine.context = dir->hint_engine.context = machine;
+    dir->disk.sync_lies = tamper_lets_syncs_lie(machine->world);
 }
 
 /* Nobody sees what a ghost does. */

@@ -59,6 +59,7 @@ static void on_storage_turn(struct world *world, const struct event *event)
         wait_ms = hints_ms < wait_ms ? hints_ms : wait_ms;
     }
     node_keep_standing(machine->shared);
+    machine->has_forgotten &= !machine_is_restored(machine);
     checks_on_standing(world, machine);
     call_storage(machine, wait_ms * WORLD_MS_NS + SLICE_US * WORLD_US_NS);
 }

@@ -10,18 +10,16 @@ enum { REQUEST_LOSS_PERMILLE = 20 };
 
 const struct control *tamper_number(unsigned number)
 {
-    unsigned messages = 0, replies = 0;
-    while (controls_of_messages[messages].name != NULL)
-        messages++;
-    while (controls_of_replies[replies].name != NULL)
-        replies++;
-    if (number < messages)
-        return &controls_of_messages[number];
-    number -= messages;
-    if (number < replies)
-        return &controls_of_replies[number];
-    number -= replies;
-    return controls_of_stores[number].name == NULL ? NULL : &controls_of_stores[number];
+    const struct control *const lists[] = {controls_of_messages, controls_of_replies, controls_of_stores,
+                                           controls_of_rules};
+    for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++) {
+        const struct control *at = lists[i];
+        for (; at->name != NULL && number > 0; number--)
+            at++;
+        if (at->name != NULL)
+            return at;
+    }
+    return NULL;
 }
 
 const struct control *tamper_find(const char *name)
@@ -80,4 +78,36 @@ bool tamper_drops_request(struct world *world)
         return false;
     world->tamper.done++;
     return true;
+}
+
+/* Counts each time that it makes a difference. */
+static bool does(struct world *world, bool tampers)
+{
+    world->tamper.done += tampers;
+    return tampers;
+}
+
+bool tamper_keeps_incarnation(struct world *world)
+{
+    return does(world, world->tamper.control != NULL && world->tamper.control->keeps_incarnation);
+}
+
+bool tamper_founds_alone(struct world *world, const struct machine *machine)
+{
+    return does(world, world->tamper.control != NULL && world->tamper.control->founds_alone && machine->index == 1);
+}
+
+bool tamper_loses_logs(struct world *world)
+{
+    return does(world, world->tamper.control != NULL && world->tamper.control->loses_logs);
+}
+
+bool tamper_lets_syncs_lie(struct world *world)
+{
+    return does(world, world->tamper.control != NULL && world->tamper.control->syncs_lie);
+}
+
+bool tamper_flips_nothing(struct world *world)
+{
+    return does(world, world->tamper.control != NULL && world->tamper.control->flips_nothing);
 }
