@@ -10,13 +10,22 @@ bool attempt_is_sane(const struct coordinator *coordinator, const struct request
     return hybrid_ms(request->began) <= now_ms + REPLICA_AHEAD_MS_MAX;
 }
 
-static const struct version *find_done(const struct write *write)
+static const struct version *find_named(const struct object *object, uint64_t name)
 {
-    for (uint32_t i = 0; i < write->object.live_count; i++) {
-        if (write->object.live[i].request == write->request->name)
-            return &write->object.live[i];
+    for (uint32_t i = 0; i < object->live_count; i++) {
+        if (object->live[i].request == name)
+            return &object->live[i];
     }
     return NULL;
+}
+
+void attempt_note_copy(struct write *write, const struct object *copy)
+{
+    const struct version *named = write->request->name == 0 ? NULL : find_named(copy, write->request->name);
+    if (named == NULL)
+        return;
+    write->was_made = true;
+    write->made_before = *named;
 }
 
 /* Nobody can say what came of it. */
@@ -64,6 +73,14 @@ static enum store_verdict find_again(struct write *write, const struct version *
     return verdict;
 }
 
+/* (a), and overwritten since: what has done so goes to W before the client hears that its request was carried out. */
+static enum store_verdict find_overwritten(struct write *write)
+{
+    counter_increment(&write->coordinator->counters.found_again);
+    answer_done(write, &write->made_before);
+    return change_to(write, &write->object);
+}
+
 /* Is what was written since the request began all still shown? */
 static bool is_all_shown_since(const struct write *write)
 {
@@ -96,9 +113,11 @@ bool attempt_settles(struct write *write, enum store_verdict *verdict)
 {
     const struct request *request = write->request;
     const struct actor actor = request_actor(request->name);
-    const struct version *done = find_done(write);
+    const struct version *done = find_named(&write->object, request->name);
     if (done != NULL)
         *verdict = find_again(write, done);
+    else if (write->was_made)
+        *verdict = find_overwritten(write);
     else if (context_counter(&write->object.context, &actor) >= request->attempt
              || (request->attempt > 1 && is_ambiguous(write)))
         *verdict = lose(write);

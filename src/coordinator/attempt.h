@@ -5,7 +5,7 @@
  * reads first, as many as a read-modify-write does; then, under the stripe's lock and on what all of them have:
  *
  * (a) A version with the name lives: it is done. Who has it is told to the others, and the answer is as if it had been
- *     made now.
+ *     made now. So it is if one of them still has it, and another what has overwritten it.
  * (b) The context covers this attempt: a later one has been carried out and overwritten since.
  * (c) Something was written after the request began, which may have overwritten an earlier attempt, and somebody may
  *     have seen that one: carried out again it could appear twice. A plain set that finds only values goes on all the
@@ -22,6 +22,9 @@ enum { ATTEMPT_FOUND_NOTHING = 1 };
 
 /* Is `began` a time that this node follows? Else nothing can be told by it. */
 bool attempt_is_sane(const struct coordinator *coordinator, const struct request *request);
+
+/* One of the copies that are about to be merged: does the request's version live there? */
+void attempt_note_copy(struct write *write, const struct object *copy);
 
 /* Is the request, which has a name, answered by what is there: (a), (b), (c)? */
 bool attempt_settles(struct write *write, enum store_verdict *verdict);

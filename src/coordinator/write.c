@@ -217,6 +217,19 @@ static bool take_in_kept(struct write *write)
     return true;
 }
 
+/* Has one of the copies what an earlier attempt has made? */
+static void note_attempts(struct write *write)
+{
+    const struct round *round = write->round;
+    attempt_note_copy(write, &write->object);
+    for (unsigned place = 0; place < round->place_count && write->request->attempt > 1; place++) {
+        struct object copy;
+        struct blob *record = round->places[place].record;
+        if (record != NULL && record_decode(blob_bytes(record), &copy, &write->coordinator->scratch) == RECORD_OK)
+            attempt_note_copy(write, &copy);
+    }
+}
+
 /* The record here, and what the READs of the round have brought. */
 static bool take_in(struct write *write, struct bytes current)
 {
@@ -237,6 +250,7 @@ static bool take_in(struct write *write, struct bytes current)
     round->horizon = write->horizon;
     if (round->answered == 0 && !stands_in)
         return true; /* nobody was asked: a plain set */
+    note_attempts(write);
     uint64_t before = object_fingerprint(&write->object);
     const struct context held = write->object.context;
     if (stands_in && !take_in_kept(write))
