@@ -45,15 +45,19 @@ uint64_t tree_leaf(const struct tree *tree, uint32_t partition_count, uint16_t p
     return atomic_load_explicit(&tree->leaves[tree_place(leaf * partition_count + partition)], memory_order_relaxed);
 }
 
-/* Sums would hide two leaves that have changed places; empty leaves are passed over, so nothing at all gives 0. */
+/* Sums would hide two leaves that have changed places; empty leaves are passed over, so nothing at all gives 0. Block
+ * by block, as they lie in memory. */
 uint64_t tree_root(const struct tree *tree, uint32_t partition_count, uint16_t partition)
 {
     uint64_t root = 0;
     uint32_t count = tree_leaves_of_partition(partition_count);
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t leaf = tree_leaf(tree, partition_count, partition, i);
-        if (leaf != 0)
-            root = hash_mix(root ^ hash_mix(leaf + i));
+    uint32_t blocks = partition_count < TREE_BLOCKS ? TREE_BLOCKS / partition_count : 1;
+    for (uint32_t block = 0; block < blocks; block++) {
+        for (uint32_t i = block; i < count; i += blocks) {
+            uint64_t leaf = tree_leaf(tree, partition_count, partition, i);
+            if (leaf != 0)
+                root = hash_mix(root ^ hash_mix(leaf + i));
+        }
     }
     return root;
 }
