@@ -9,6 +9,7 @@
 
 struct admissions;
 
+/* Nobody is known yet. Aborts without memory. */
 struct admissions *admissions_new(void);
 /* NULL is harmless. */
 void admissions_free(struct admissions *admissions);

@@ -278,6 +278,34 @@ static void an_unreadable_copy_kills_nothing(void **state)
     }
 }
 
+static void an_unreadable_copy_is_replaced_by_what_the_others_have(void **state)
+{
+    (void)state;
+    owners_open(ring);
+    unsigned first = at(ring, "n", 0);
+    for (unsigned i = 1; i <= 5; i++)
+        assert_int_equal(run(ring, first, incr_of(ring, "n")), REQUEST_OK);
+    struct blob *before = record_at(ring, at(ring, "n", 1), "n");
+    struct blob *record = record_at(ring, first, "n");
+    assert_ptr_not_equal(before, record);
+    memset(record->at, 0xff, record->len);
+    blob_release(record);
+    struct request *incr = incr_of(ring, "n");
+    assert_int_equal(run(ring, first, incr), REQUEST_OK);
+    assert_int_equal(incr->number, 6);
+    struct version old, now;
+    uint32_t count;
+    struct blob *after = record_at(ring, first, "n");
+    assert_int_equal(record_newest(blob_bytes(before), &old, &count), RECORD_OK);
+    assert_int_equal(record_newest(blob_bytes(after), &now, &count), RECORD_OK);
+    /* What the lost copy had counted to nobody knows: another birth counts from one [R1]. */
+    assert_true(now.dot.actor.incarnation == old.dot.actor.incarnation && now.dot.actor.birth > old.dot.actor.birth);
+    assert_int_equal(now.dot.counter, 1);
+    blob_release(before);
+    blob_release(after);
+    owners_close(ring);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +320,7 @@ int main(void)
         cmocka_unit_test(a_horizon_that_comes_with_the_same_counts_against_third_ones),
         cmocka_unit_test(a_read_modify_write_does_not_take_up_what_is_dead),
         cmocka_unit_test(an_unreadable_copy_kills_nothing),
+        cmocka_unit_test(an_unreadable_copy_is_replaced_by_what_the_others_have),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

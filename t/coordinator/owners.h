@@ -107,6 +107,15 @@ static inline void owners_close(struct ring *ring)
     ring_close(ring);
 }
 
+static inline struct request *incr_of(struct ring *ring, const char *key)
+{
+    struct request *request = ask(ring, REQUEST_INCR, key);
+    request->delta = 1;
+    request->create = true;
+    request->initial = 1;
+    return request;
+}
+
 /* The machine at a place of the key's preference list. */
 static inline unsigned at(struct ring *ring, const char *key, unsigned place)
 {
