@@ -49,10 +49,11 @@ static int64_t forgotten(struct world *world, const struct stored *stored)
 }
 
 /* A later attempt takes the place of an earlier one, though that was carried out after it [R10]. */
-static bool is_same_request(const struct world *world, uint32_t a, uint32_t b)
+static bool is_overtaken(const struct world *world, const struct stored *stored, uint32_t index)
 {
-    const struct written *x = &world->oracle.written[a], *y = &world->oracle.written[b];
-    return x->request != 0 && x->request == y->request;
+    const struct written *written = &world->oracle.written[index];
+    const struct actor name = request_actor(written->request);
+    return written->request != 0 && context_counter(&stored->object->context, &name) >= written->attempt;
 }
 
 static void on_stored(struct world *world, const struct stored *stored)
@@ -76,7 +77,7 @@ static void on_stored(struct world *world, const struct stored *stored)
     }
     if (world->keys.list[stored->key].kind == KEYS_LATEST && before->live_count > 0 && after->live_count > 0
         && oracle_compare(&world->oracle, after->live[0].written, before->live[0].written) < 0
-        && !is_same_request(world, after->live[0].written, before->live[0].written))
+        && !is_overtaken(world, stored, before->live[0].written))
         describe(world, stored, "has gone back in time to", world->oracle.written[after->live[0].written].number);
 }
 

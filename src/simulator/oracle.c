@@ -131,6 +131,17 @@ static size_t maker_of(const struct oracle *oracle, int key, struct bytes value)
     return same != SIZE_MAX ? same : first; /* carried out twice, or given a later time */
 }
 
+/* The operation of another attempt of the same request, SIZE_MAX: there is none. */
+static size_t maker_by_request(const struct oracle *oracle, int key, uint64_t request)
+{
+    const struct key_writes *writes = &oracle->keys[key];
+    for (uint32_t i = 0; i < writes->count && request != 0; i++) {
+        if (oracle->written[writes->list[i]].request == request)
+            return oracle->written[writes->list[i]].op;
+    }
+    return SIZE_MAX;
+}
+
 static void note_maker(struct oracle *oracle, uint32_t index)
 {
     struct written *written = &oracle->written[index];
@@ -166,6 +177,7 @@ uint32_t oracle_add_written(struct oracle *oracle, unsigned machine, int key, co
         writes->list = realloc(writes->list, writes->room * sizeof *writes->list);
         CHECK_MEMORY(writes->list);
     }
+    size_t op = maker_by_request(oracle, key, version->request);
     uint32_t index = oracle->count++, *slot = slot_of(oracle, &version->dot);
     uint8_t *value = arena_alloc(&oracle->kept, version->value.len + 1);
     if (version->value.len != 0)
@@ -183,7 +195,7 @@ uint32_t oracle_add_written(struct oracle *oracle, unsigned machine, int key, co
                                               .request = version->request,
                                               .attempt = version->attempt,
                                               .expiry_ms = version->expiry_ms,
-                                              .op = maker_of(oracle, key, version->value),
+                                              .op = op != SIZE_MAX ? op : maker_of(oracle, key, version->value),
                                               .next_same_slot = *slot};
     *slot = index;
     writes->list[writes->count++] = index;

@@ -143,7 +143,7 @@ void plan_draw(struct plan *plan, uint64_t seed, unsigned nodes, unsigned ops)
     plan->grace_ms =
         2 * plan->timeout_ms + 2000 + (draws(&prng, 50) ? between(&prng, 0, 500) : between(&prng, 500, 10000));
     plan->sloppy = draws(&prng, 80);
-    plan->antientropy_ms = draws(&prng, 50) ? between(&prng, 200, 2000) : between(&prng, 2000, 6000);
+    plan->antientropy_ms = draws(&prng, 50) ? between(&prng, 500, 2000) : between(&prng, 2000, 6000);
     plan->antientropy_window = draws(&prng, 50) ? 64 : between(&prng, 1, 8);
     plan->antientropy_rate = draws(&prng, 70) ? 0 : between(&prng, 10000, 1000000);
     plan->tells_copies = draws(&prng, 50);
