@@ -188,7 +188,7 @@ static void who_is_refused_for_what_only_the_coordinator_has_finds_it_at_a_quoru
             expected = REQUEST_EXISTS;
             break;
         case 2:
-            request = incr_of(key);
+            request = incr_of(ring, key);
             expected = REQUEST_NON_NUMERIC;
             break;
         default:
