@@ -135,10 +135,13 @@ static void replay(struct world *world, const struct judge *judge, const struct 
         if (!points[i].is_reply)
             continue;
         world->must_serve = op->sent_ns >= judge->mended_ns;
-        if (judge->overlaps || world->must_serve)
+        if (judge->overlaps || world->must_serve) {
             checks_on_end(world, points[i].op);
-        else /* a read may miss what a stand-in keeps until its owner has it */
-            check_written.on_end(world, points[i].op);
+            continue;
+        }
+        /* A read may miss what a stand-in keeps until its owner has it; but its time ends a value everywhere. */
+        check_written.on_end(world, points[i].op);
+        check_expired.on_end(world, points[i].op);
     }
     check_agreed.at_rest(world);
 }
