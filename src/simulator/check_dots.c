@@ -7,8 +7,8 @@ void checks_on_version(struct world *world, unsigned machine, uint32_t index, co
     const struct written *written = &world->oracle.written[index];
     bool is_tombstone = version->kind == VERSION_TOMBSTONE;
     check_judged(world, &check_dots);
-    /* An expired value may have lost its bytes under its dot [R5]. */
-    bool has_expired = is_tombstone && !written->is_tombstone && version->expiry_ms != 0;
+    /* An expired or flushed value may have lost its bytes under its dot [R5]. */
+    bool has_expired = is_tombstone && !written->is_tombstone && (version->expiry_ms != 0 || world->plan.flushes);
     if (version->time != written->time
         || (!has_expired && (digest != written->digest || is_tombstone != written->is_tombstone)))
         check_fails(world, &check_dots, written->key,

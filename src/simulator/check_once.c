@@ -29,11 +29,14 @@ static bool is_attempt(const struct world *world, const struct stored *stored)
     return fresh->request != 0 && fresh->request == first->request && fresh->attempt != first->attempt;
 }
 
-/* Who has heard of a request's version makes none for another attempt of it. */
+/* Who has heard of a request's version makes none for another attempt of it; but a plain set whose client still waits
+ * may come after what has overwritten it. */
 static void judge_request(struct world *world, const struct stored *stored)
 {
     const struct written *fresh = &world->oracle.written[stored->fresh];
     const struct key_writes *writes = &world->oracle.keys[stored->key];
+    if (fresh->op != SIZE_MAX && history_op(&world->history, fresh->op)->kind == OP_SET)
+        return;
     for (uint32_t i = 0; i < writes->count && fresh->request != 0; i++) {
         const struct written *other = &world->oracle.written[writes->list[i]];
         if (other == fresh || other->request != fresh->request || !bitset_has(&stored->before->known, i)

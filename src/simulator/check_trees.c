@@ -60,16 +60,18 @@ void checks_on_tree(struct world *world, struct machine *machine)
     }
 }
 
-/* What is dead is freed here earlier than there. */
+/* What is dead is freed here earlier than there; check_identical knows what is. */
 static bool is_being_freed(const struct world *world, const struct ring_view *view, uint16_t partition)
 {
     const uint16_t *list = ring_preference_list(view, partition);
     for (unsigned key = 0; key < world->keys.count; key++) {
-        unsigned there = 0;
-        for (uint32_t i = 0; i < view->owner_count && world->keys.list[key].partition == partition; i++)
-            there += world->oracle.copies[machine_by_address(world, view->members[list[i]].name)][key].exists;
-        if (there != 0 && there != view->owner_count)
-            return true;
+        int first = machine_by_address(world, view->members[list[0]].name);
+        for (uint32_t i = 1; i < view->owner_count && world->keys.list[key].partition == partition; i++) {
+            int other = machine_by_address(world, view->members[list[i]].name);
+            const struct copy *a = &world->oracle.copies[first][key], *b = &world->oracle.copies[other][key];
+            if (a->exists != b->exists || a->live_count != b->live_count)
+                return true;
+        }
     }
     return false;
 }
