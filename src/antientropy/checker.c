@@ -114,11 +114,26 @@ static void report(struct antientropy *a, uint32_t partition)
     repair_report(a, text);
 }
 
+/* A record that cannot be read is still in the tree as it was, so roots do not tell: its partition is compared key by
+ * key, and the other owners' copies take its place. */
+static void repair_unreadable(struct antientropy *a, struct instant now)
+{
+    const struct checker *checker = &a->checker;
+    for (uint32_t i = 0; i < checker->count; i++) {
+        bool has_any = false;
+        for (uint32_t leaf = 0; leaf < leaves(a); leaf++)
+            has_any |= checker->unreadable[(size_t)i * leaves(a) + leaf];
+        if (has_any)
+            antientropy_repair(a, now, (int)(checker->partition + i));
+    }
+}
+
 /* Goes on behind the last partition that was judged. */
 static void end_batch(struct antientropy *a, struct instant now)
 {
     struct checker *checker = &a->checker;
     uint32_t end = checker->partition + checker->count, doubted = end;
+    repair_unreadable(a, now);
     for (uint32_t i = checker->partition; i < end && doubted == end; i++) {
         if (is_mismatch(a, i))
             doubted = i;
