@@ -13,6 +13,7 @@ struct repair {
     struct antientropy *antientropy;
     struct deliver *deliver; /* NULL: there is no hint database */
     bool is_due;             /* something has come that may let it go on */
+    bool has_view;           /* its parts know one */
     bool view_is_new;
     bool is_stopped;
     const struct bucket_table *buckets; /* that it has been told of */
@@ -111,6 +112,7 @@ static void enter(struct node *node, struct instant now)
     const struct bucket_table *buckets = node_buckets(node->shared);
     if (repair->view_is_new) {
         repair->view_is_new = false;
+        repair->has_view = true;
         antientropy_set_view(repair->antientropy, now, node->view, node->self_index);
         if (repair->deliver != NULL)
             deliver_set_view(repair->deliver, now, node->view, node->self_index);
@@ -134,6 +136,8 @@ void repair_on_view(struct node *node)
     if (node->repair == NULL)
         return;
     node->repair->view_is_new = true;
+    if (node->repair->has_view) /* at once: the one before is freed when the next one is published */
+        enter(node, node->coordinator.now);
     wake(node);
 }
 
