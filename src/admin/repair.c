@@ -13,6 +13,8 @@ static void take_hints(struct admin_repair *repair, const struct hints *hints)
     repair->owners = calloc(HINT_OWNERS_MAX, sizeof(*repair->owners));
     CHECK_MEMORY(repair->owners);
     repair->owner_count = hints_rows(hints, repair->owners, HINT_OWNERS_MAX);
+    if (repair->owner_count > HINT_OWNERS_MAX) /* there is room for more of them, whoever names them */
+        repair->owner_count = HINT_OWNERS_MAX;
 }
 
 static void take_comparisons(struct admin_repair *repair, const struct antientropy *antientropy)

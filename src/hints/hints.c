@@ -82,9 +82,25 @@ void hints_count_made(struct hints *hints, uint32_t owner, uint16_t partition, u
     atomic_fetch_add(&hints->kept, 1);
 }
 
+static void subtract_known(_Atomic uint64_t *count)
+{
+    uint64_t seen = atomic_load(count);
+    while (seen != 0 && !atomic_compare_exchange_weak(count, &seen, seen - 1))
+        ;
+}
+
+/* One that was counted, or one of those that hints_load has not found: then the counts are what is known at least. */
 void hints_count_gone(struct hints *hints, uint32_t owner, uint16_t partition)
 {
     struct owner_row *row = row_of(hints, owner, true);
+    if (hints->is_uncounted) {
+        uint32_t seen = atomic_load(&hints->partitions[partition]);
+        while (seen != 0 && !atomic_compare_exchange_weak(&hints->partitions[partition], &seen, seen - 1))
+            ;
+        subtract_known(&row->count);
+        subtract_known(&hints->kept);
+        return;
+    }
     CHECK(atomic_fetch_sub(&row->count, 1) != 0);
     CHECK(atomic_fetch_sub(&hints->partitions[partition], 1) != 0);
     CHECK(atomic_fetch_sub(&hints->kept, 1) != 0);

@@ -47,7 +47,7 @@ uint32_t hints_of_partition(const struct hints *hints, uint16_t partition);
 uint64_t hints_of_owner(const struct hints *hints, uint32_t owner);
 void hints_count(const struct hints *hints, struct hints_counters *out);
 /* Every owner that hints are kept for, with their number and the time of the oldest version since the start; returns
- * how many there are, at most `max`. Any thread. */
+ * how many there are, of which at most `max` are in `rows`. Any thread. */
 struct hints_row {
     uint32_t owner;
     uint64_t count;
