@@ -53,6 +53,7 @@ static void remember_first(struct admin_verify *verify)
 {
     const struct survey *survey = &verify->survey;
     if (verify->first == NULL) {
+        verify->epoch = survey->epoch;
         verify->first = malloc(survey->member_count * sizeof(*verify->first));
         CHECK_MEMORY(verify->first);
         memcpy(verify->first, survey->members, survey->member_count * sizeof(*verify->first));
@@ -77,8 +78,9 @@ static void on_surveyed(struct survey *survey)
     const struct ring_view *view = ask->asks->ports->view(ask->asks->ports->host);
     const struct timeval pause = {.tv_usec = VERIFY_PAUSE_MS * 1000};
     bool is_of_view = view != NULL && view->epoch == survey->epoch;
+    bool is_of_first = verify->first == NULL || verify->epoch == survey->epoch;
     verify->is_under_way = false;
-    if (ask->request != NULL && is_of_view) {
+    if (ask->request != NULL && is_of_view && is_of_first) {
         bool all_answered = take_out_what_is_same(verify);
         remember_first(verify);
         if (all_answered && partition_set_next(&verify->differing, 0) >= 0 && verify->looks < VERIFY_LOOKS_MAX) {

@@ -23,6 +23,7 @@ struct admin_verify {
     struct survey survey;
     struct partition_set differing;
     struct survey_member *first; /* what the first look found: it is the one that was at all partitions */
+    uint64_t epoch;              /* of the first look: members are the same in all */
     unsigned looks;
     bool is_under_way;
     struct event again;
