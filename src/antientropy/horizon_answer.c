@@ -94,7 +94,9 @@ enum repair_status horizon_set(struct antientropy *a, const struct message_horiz
     struct repair_answer answer = judge(a, m->id, m->epoch);
     struct partition_set set;
     partition_set_init(&set, a->view->partition_count);
-    bool is_right = m->run == a->parts.replica->incarnation && partition_set_decode(m->partitions, &set);
+    /* This run has told its clock when it was asked, and that was later than what is to be dead. */
+    bool is_past = m->horizon < atomic_load_explicit(&a->parts.replica->clock.last, memory_order_relaxed);
+    bool is_right = is_past && m->run == a->parts.replica->incarnation && partition_set_decode(m->partitions, &set);
     if (answer.status == REPAIR_OK && !is_right)
         answer.status = REPAIR_REFUSED;
     for (int i = partition_set_next(&set, 0); answer.status == REPAIR_OK && i >= 0;
