@@ -212,6 +212,15 @@ static void answer_write(struct node *node, struct node_link *link, uint64_t id,
     message_write_write_reply(reply_to(node, link), &reply);
 }
 
+/* A write has passed this owner by: its copy is to be compared, and does not replace everything on its own until it has
+ * been. Every time, also when it is behind already: a comparison that is under way may have begun before. A mark costs
+ * an addition, and anti-entropy paces itself. */
+static void note_passed_by(struct node *node, uint16_t partition)
+{
+    if (is_owner(node, partition))
+        standing_mark(node->shared->standing, partition, STANDING_BEHIND);
+}
+
 static bool is_held(const struct node *node, const struct message_write *write)
 {
     return !write->is_repair && atomic_load_explicit(&node->shared->writes_held, memory_order_acquire);
@@ -281,6 +290,8 @@ bool serve_write(struct node *node, struct instant now, struct node_link *link, 
     }
     struct blob *incoming = serve_has_room(node, link, write.record.len) ? blob_new(write.record.len) : NULL;
     if (incoming == NULL) {
+        if (!is_hint)
+            note_passed_by(node, write.partition);
         answer_write(node, link, write.id, MESSAGE_FULL, 0);
         return true;
     }
@@ -306,8 +317,12 @@ static enum message_status answer_to_write(const struct replica_merge *merge)
 
 static void on_written(struct node *node, struct serve *serve, const struct replica_merge *merge)
 {
+    enum message_status status = answer_to_write(merge);
+    bool is_refused = status == MESSAGE_FULL || status == MESSAGE_FAILED;
+    if (is_refused && merge->op.owner == NODE_OP_WRITE)
+        note_passed_by(node, merge->op.partition);
     if (serve->link != NULL)
-        answer_write(node, serve->link, serve->id, answer_to_write(merge), merge->winner);
+        answer_write(node, serve->link, serve->id, status, merge->winner);
     blob_release(merge->incoming);
 }
 

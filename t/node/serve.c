@@ -207,6 +207,47 @@ static void a_repair_of_the_own_copy_that_waits_for_space_is_pending(void **stat
     ring_close(ring);
 }
 
+static bool is_behind(unsigned machine, const char *key)
+{
+    uint16_t partition = ring_partition(node_view(ring->machines[machine].shared), hash_of_key(text(key)));
+    return standing_is_behind(node_standing(ring->machines[machine].shared), partition);
+}
+
+/* Until it has been compared it must not replace everything on its own, for what it has refused may be acknowledged. A
+ * refusal while a comparison is under way outlives that. */
+static void an_owner_that_refuses_a_write_is_behind_with_that_partition_alone(void **state)
+{
+    (void)state;
+    char key[32], other[32];
+    ring_open_over(ring, BACKING_DURABLE, 2, 1, 2);
+    ring_join_all(ring);
+    key_led_by(ring, 0, 0, key);
+    unsigned n = 1;
+    do {
+        key_led_by(ring, 0, n++, other);
+    } while (ring_partition(node_view(ring->machines[0].shared), hash_of_key(text(key)))
+             == ring_partition(node_view(ring->machines[0].shared), hash_of_key(text(other))));
+    assert_int_equal(set(ring, 0, key, "1"), REQUEST_OK);
+    assert_int_equal(set(ring, 0, other, "1"), REQUEST_OK);
+    ring->machines[1].backing->engine.nearly_full = true;
+    checkpoint(1);
+    assert_false(is_behind(1, key));
+    (void)set(ring, 0, key, "2");
+    assert_true(is_behind(1, key));
+    assert_false(is_behind(1, other));
+    assert_false(is_behind(0, key));
+
+    struct standing *standing = node_standing(ring->machines[1].shared);
+    uint16_t partition = ring_partition(node_view(ring->machines[1].shared), hash_of_key(text(key)));
+    uint64_t marks = standing_marks(standing, partition); /* a comparison begins */
+    (void)set(ring, 0, key, "3");
+    assert_false(standing_clear(standing, partition, marks));
+    assert_true(is_behind(1, key));
+    ring->machines[1].backing->engine.nearly_full = false;
+    checkpoint(0);
+    ring_close(ring);
+}
+
 static void one_link_may_not_have_too_much_under_way(void **state)
 {
     (void)state;
@@ -349,6 +390,7 @@ int main(void)
         cmocka_unit_test(a_write_that_waits_for_space_outlives_its_link),
         cmocka_unit_test(a_write_that_waits_for_space_is_not_carried_out_once_writes_are_held),
         cmocka_unit_test(a_repair_of_the_own_copy_that_waits_for_space_is_pending),
+        cmocka_unit_test(an_owner_that_refuses_a_write_is_behind_with_that_partition_alone),
         cmocka_unit_test(one_link_may_not_have_too_much_under_way),
         cmocka_unit_test(a_reader_is_told_the_same_the_object_or_nothing),
         cmocka_unit_test(what_no_node_would_send_closes_the_link),
