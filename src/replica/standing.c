@@ -1,11 +1,12 @@
 #include "replica/standing.h"
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "base/wire.h"
 
 #include <stdlib.h>
 
-enum { PARTITIONS = 65536, FORMAT = 1, HEAD_BYTES = 1 + 4, ROW_BYTES = 8 };
+enum { PARTITIONS = 65536, FORMAT = 2, HEAD_BYTES = 1 + 4, ROW_BYTES = 8, CHECKSUM_BYTES = 8 };
 
 #define ROW_IS_DOUBTFUL ((uint64_t)1 << 63) /* the top bit of a horizon is 0 */
 
@@ -162,13 +163,20 @@ bool standing_wants_keeping(const struct standing *standing)
 
 size_t standing_size(uint32_t partitions)
 {
-    return HEAD_BYTES + (size_t)partitions * ROW_BYTES;
+    return HEAD_BYTES + (size_t)partitions * ROW_BYTES + CHECKSUM_BYTES;
+}
+
+/* The engine has no checksums of its own, and a horizon in which one high bit is wrong would say that all is dead. */
+static uint64_t checksum_of(const uint8_t *at, uint32_t partitions)
+{
+    return hash_fingerprint(bytes_of(at, standing_size(partitions) - CHECKSUM_BYTES), FORMAT);
 }
 
 /* The number of changes is read first: one that comes meanwhile is kept the next time, if it has not been seen here. */
 void standing_encode(struct standing *standing, uint32_t partitions, uint8_t *at)
 {
     CHECK(partitions <= PARTITIONS);
+    const uint8_t *start = at;
     standing->encoded_changes = atomic_load(&standing->changes);
     standing->encoded_rows = partitions;
     at = wire_write_u32(wire_write_u8(at, FORMAT), partitions);
@@ -177,6 +185,7 @@ void standing_encode(struct standing *standing, uint32_t partitions, uint8_t *at
         row->encoded = atomic_load(&row->wanted);
         at = wire_write_u64(at, row->encoded | (is_row_doubtful(standing, row) ? ROW_IS_DOUBTFUL : 0));
     }
+    wire_write_u64(at, checksum_of(start, partitions));
 }
 
 void standing_kept(struct standing *standing)
@@ -202,12 +211,19 @@ static void take_row(struct standing *standing, uint16_t partition, uint64_t kep
         raise(&row->doubtful, atomic_fetch_add(&standing->marks, 1) + 1);
 }
 
+static uint64_t read_checksum(struct bytes kept)
+{
+    struct wire_reader reader = wire_reader_of(bytes_after(kept, kept.len - CHECKSUM_BYTES));
+    return wire_read_u64(&reader);
+}
+
 bool standing_decode(struct standing *standing, struct bytes kept)
 {
     struct wire_reader reader = wire_reader_of(kept);
     uint8_t format = wire_read_u8(&reader);
     uint32_t partitions = wire_read_u32(&reader);
-    if (!reader.ok || format != FORMAT || partitions > PARTITIONS || kept.len != standing_size(partitions))
+    if (!reader.ok || format != FORMAT || partitions > PARTITIONS || kept.len != standing_size(partitions)
+        || read_checksum(kept) != checksum_of(kept.at, partitions))
         return false;
     for (uint32_t i = 0; i < partitions; i++)
         take_row(standing, (uint16_t)i, wire_read_u64(&reader));

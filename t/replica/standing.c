@@ -176,9 +176,16 @@ static void a_ring_of_other_size_or_damage_is_told(void **state)
     at[0]++; /* a later format */
     assert_false(standing_decode(after, bytes_of(at, size)));
     at[0]--;
-    at[2] = 0xff; /* more partitions than there can be */
+    at[2] ^= 0xff; /* more partitions than there can be */
     assert_false(standing_decode(after, bytes_of(at, size)));
+    at[2] ^= 0xff;
+    for (size_t bit = 0; bit < 8 * size; bit++) { /* one of them would make everything dead */
+        at[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        assert_false(standing_decode(after, bytes_of(at, size)));
+        at[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
     assert_true(standing_horizon(after, 2) == 0);
+    assert_true(standing_decode(after, bytes_of(at, size)));
     free(at);
     standing_free(standing);
     standing_free(after);
