@@ -197,9 +197,12 @@ static void end_pass(struct deliver *deliver, struct handover *handover)
 
 static void advance(struct deliver *deliver, struct handover *handover)
 {
-    if (handover->state == HANDOVER_RESTS && deliver->now.mono_ns >= handover->next_ns
-        && is_worth_a_pass(deliver, handover))
-        begin_pass(deliver, handover);
+    if (handover->state == HANDOVER_RESTS && deliver->now.mono_ns >= handover->next_ns) {
+        if (is_worth_a_pass(deliver, handover))
+            begin_pass(deliver, handover);
+        else
+            handover->next_ns = after_ms(deliver, DELIVER_LOOK_MS); /* it may have looked at all partitions */
+    }
     if (handover->state == HANDOVER_WAITS)
         wait_for_checkpoint(deliver, handover);
     if (handover->state == HANDOVER_SCANS)
