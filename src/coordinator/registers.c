@@ -94,11 +94,11 @@ void registers_prepare_op(struct store_op *op, enum store_kind kind)
     op->durability = DURABILITY_COMMITTED;
 }
 
-/* Times that this node's clock does not follow are no flush that it could take part in: what is written until then
- * would be dead as it is written [R2]. */
+/* Times far ahead of the wall clock are no flush that this node could take part in: what is written until then would be
+ * dead as it is written [R2]. That holds for its own hybrid time too, which stays ahead when the wall clock has been. */
 static bool are_believable(struct coordinator *coordinator, const struct flush_registers *registers)
 {
-    uint64_t limit_ms = hybrid_now_ms(&coordinator->replica->clock, coordinator->now) + REPLICA_AHEAD_MS_MAX;
+    uint64_t limit_ms = coordinator->now.wall_ms + REPLICA_AHEAD_MS_MAX;
     return hybrid_ms(registers->flushed) <= limit_ms && hybrid_ms(registers->issued) <= limit_ms;
 }
 
