@@ -192,8 +192,8 @@ static void end_exchange(struct antientropy *a, struct instant now, struct repai
     if (is_complete)
         peer->is_forced = partition_set_next(&peer->forced, 0) >= 0;
     if (is_complete && !e->has_keys) {
-        peer->pause_ns = 0;
-        peer->due_ns = next_ordinary(a, now, peer);
+        peer->pause_ns = 0; /* what has been asked for since this one began is not in it */
+        peer->due_ns = peer->is_forced ? now.mono_ns : next_ordinary(a, now, peer);
     } else { /* once more, to see that nothing is left */
         double_pause(a, peer);
         peer->due_ns = now.mono_ns + peer->pause_ns;
