@@ -38,8 +38,10 @@ bool hints_exist(const struct hints *hints)
 struct bytes hint_key(uint8_t *at, uint32_t owner, struct bytes key)
 {
     CHECK(key.len <= HINT_KEY_MAX - OWNER_BYTES);
-    uint8_t *end = wire_write_bytes(wire_write_u32(at, owner), key);
-    return bytes_of(at, (size_t)(end - at));
+    uint8_t *place = wire_write_u32(at, owner);
+    if (key.len != 0)
+        memmove(place, key.at, key.len); /* it may be there already */
+    return bytes_of(at, OWNER_BYTES + key.len);
 }
 
 uint32_t hint_owner(struct bytes hint_key)
