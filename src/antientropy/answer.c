@@ -220,7 +220,9 @@ static bool answer_complete(struct antientropy *a, struct instant now, uint32_t 
     struct repair_peer *peer = repair_peer_of(a, from);
     struct partition_set set;
     partition_set_init(&set, a->view->partition_count);
-    bool is_right = is_own_run(a, m.run) && peer != NULL && partition_set_decode(m.partitions, &set);
+    /* It is this run's own time: what has not been yet would stand for all comparisons to come. */
+    bool is_past = m.began <= atomic_load_explicit(&a->parts.replica->clock.last, memory_order_relaxed);
+    bool is_right = is_past && is_own_run(a, m.run) && peer != NULL && partition_set_decode(m.partitions, &set);
     if (reply.answer.status == REPAIR_OK && !is_right)
         reply.answer.status = REPAIR_REFUSED;
     if (reply.answer.status == REPAIR_OK)
