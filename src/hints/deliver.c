@@ -112,6 +112,8 @@ struct meeting {
 static void meet(void *context, uint16_t partition, struct bytes key, struct bytes record)
 {
     const struct meeting *meeting = context;
+    if (key.len <= STORE_HINT_PREFIX) /* damaged: nobody's */
+        return;
     uint32_t owner = hint_owner(key), wanted = meeting->handover->owner;
     if (owner == wanted || (wanted == 0 && find_handover(meeting->deliver, owner) == NULL))
         delivery_meet(meeting->deliver, meeting->handover, partition, key, record);

@@ -159,6 +159,8 @@ static void count_loaded(void *context, uint16_t partition, struct bytes key, st
     struct hints *hints = context;
     struct version newest = {0};
     uint32_t live_count = 0;
+    if (key.len <= OWNER_BYTES) /* damaged: nobody's */
+        return;
     if (record_newest(record, &newest, &live_count) != RECORD_OK || live_count == 0)
         newest.time = 0;
     struct owner_row *row = row_of(hints, hint_owner(key), true);
@@ -179,7 +181,7 @@ static void count_dirty(void *context, uint16_t partition, struct bytes key, str
         count_loaded(hints, partition, key, newest);
         return;
     }
-    if (in_engine.len == 0)
+    if (in_engine.len == 0 || key.len <= OWNER_BYTES)
         return;
     if (newest.len == 0)
         hints_count_gone(hints, hint_owner(key), partition);

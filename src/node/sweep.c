@@ -89,10 +89,9 @@ static void visit(void *context, uint16_t partition, struct bytes key, struct by
 {
     struct sweep *sweep = context;
     struct object object;
-    if (key.len == 0
-        || judge(sweep, partition, key, record, &object) == REMAINS_ALIVE) /* no key: a record of the node itself */
+    if (key.len == 0 || key.len > REQUEST_KEY_MAX /* a record of the node itself; damaged: nobody's */
+        || judge(sweep, partition, key, record, &object) == REMAINS_ALIVE)
         return;
-    CHECK(key.len <= REQUEST_KEY_MAX);
     if (sweep->found == NODE_SWEEP_MAX) /* a store may visit some more than it was asked for: in the next pass, then */
         return;
     struct candidate *candidate = &sweep->candidates[sweep->found++];
