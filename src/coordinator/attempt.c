@@ -3,12 +3,36 @@
 #include "base/check.h"
 #include "coordinator/modify.h"
 #include "coordinator/round.h"
+#include "version/record.h"
 
-/* By the wall clock: after its clock was far ahead a node's own hybrid time is still what nobody else follows, also when
- * it makes the second attempt of its own request. */
+enum { LATE_MS = 20 }; /* within which a healthy ring carries a forwarded write from node to node, clocks included */
+
+/* By the wall clock: after its clock was far ahead a node's own hybrid time is still what nobody else follows, also
+ * when it makes the second attempt of its own request. */
 bool attempt_is_sane(const struct coordinator *coordinator, const struct request *request)
 {
     return hybrid_ms(request->began) <= coordinator->now.wall_ms + REPLICA_AHEAD_MS_MAX;
+}
+
+bool attempt_is_late(const struct coordinator *coordinator, const struct request *request)
+{
+    bool is_plain_set = request->kind == REQUEST_SET && !request->has_token;
+    if (request->name == 0 || request->attempt > 1 || !is_plain_set || request->bucket->reconcile == RECONCILE_LWW)
+        return false;
+    uint64_t now_ms = hybrid_now_ms(&coordinator->replica->clock, coordinator->now);
+    return now_ms > hybrid_ms(request->began) + LATE_MS;
+}
+
+bool attempt_is_late_over(struct coordinator *coordinator, const struct request *request, const struct blob *local)
+{
+    struct object object;
+    if (local == NULL || !attempt_is_late(coordinator, request))
+        return false;
+    arena_reset(&coordinator->scratch);
+    if (record_decode(blob_bytes(local), &object, &coordinator->scratch) != RECORD_OK)
+        return false;
+    const struct version *newest = object_newest(&object);
+    return newest != NULL && newest->time > request->began;
 }
 
 static const struct version *find_named(const struct object *object, uint64_t name)

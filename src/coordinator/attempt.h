@@ -23,6 +23,14 @@ enum { ATTEMPT_FOUND_NOTHING = 1 };
 /* Is `began` a time that this node follows? Else nothing can be told by it. */
 bool attempt_is_sane(const struct coordinator *coordinator, const struct request *request);
 
+/* Has a first attempt of a plain set been on its way so long that a second one may have been carried out elsewhere? Of
+ * no interest where the last write wins: what is driven out stays behind the winner there. Cheap. */
+bool attempt_is_late(const struct coordinator *coordinator, const struct request *request);
+
+/* Such a late one, and the local copy (NULL: there is none) has something that was written since it began: that would
+ * be lost with it should the others know that it has been overtaken, (b). So they are asked first. Uses the scratch. */
+bool attempt_is_late_over(struct coordinator *coordinator, const struct request *request, const struct blob *local);
+
 /* One of the copies that are about to be merged: does the request's version live there? */
 void attempt_note_copy(struct write *write, const struct object *copy);
 

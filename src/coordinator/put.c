@@ -1,6 +1,7 @@
 #include "coordinator/put.h"
 
 #include "base/check.h"
+#include "coordinator/attempt.h"
 #include "coordinator/end.h"
 #include "coordinator/kept.h"
 #include "coordinator/read.h"
@@ -91,9 +92,10 @@ static unsigned others_to_read(const struct round *round, const struct request *
     bool is_behind =
         round->is_doubtful
         || (round->coordinator->standing != NULL && standing_is_behind(round->coordinator->standing, round->partition));
+    bool has_to = has_to_read(request) || attempt_is_late_over(round->coordinator, request, round->local);
     if (round_stands_in(round)) /* it has hints, or nothing */
-        return has_to_read(request) ? missing + 1 : 0;
-    if (!has_to_read(request) && !is_behind)
+        return has_to ? missing + 1 : 0;
+    if (!has_to && !is_behind)
         return 0;
     return smaller(round->is_doubtful ? missing + 1 : missing, others);
 }
@@ -116,7 +118,8 @@ static void start_round(struct round *round)
         return;
     }
     round_set_timer(round);
-    bool reads_first = reads > 0 || is_plain_delete(request) || round_stands_in(round);
+    bool reads_first =
+        reads > 0 || is_plain_delete(request) || round_stands_in(round) || attempt_is_late(coordinator, request);
     round->phase = reads_first ? ROUND_STARTING : ROUND_UPDATING;
     if (round_stands_in(round))
         kept_read(round);

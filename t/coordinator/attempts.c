@@ -274,6 +274,46 @@ static void a_first_attempt_that_arrives_after_the_second_does_nothing(void **st
     owners_close(ring);
 }
 
+/* It would cover "w", be found to have been overtaken, and take it along. */
+static void a_late_first_attempt_asks_before_it_goes_over_what_is_newer(void **state)
+{
+    (void)state;
+    owners_open(ring);
+    unsigned first = at(ring, "k", 0), second = at(ring, "k", 1), third = at(ring, "k", 2);
+    hybrid_time began = now();
+    ring_pass(ring, 2);
+    assert_int_equal(set(ring, first, "k", "w"), REQUEST_OK);
+    ring_part(ring, first, second);
+    ring_part(ring, first, third);
+    assert_int_equal(run(ring, second, attempt(set_of("k", "v"), 2, began)), REQUEST_OK);
+    assert_int_equal(set(ring, second, "k", "x"), REQUEST_OK);
+    ring_dial_all(ring);
+    ring_pass(ring, 30);
+    assert_true(holds(ring, first, "k", "w"));
+    struct request *late = attempt(set_of("k", "v"), 1, began);
+    assert_int_equal(run(ring, first, late), REQUEST_FAILED);
+    assert_int_equal(late->failure, FAILURE_LOST);
+    assert_true(holds(ring, first, "k", "w"));
+    assert_true(shows(ring, first, "k", "x"));
+    owners_close(ring);
+}
+
+static void a_late_first_attempt_over_what_is_older_asks_nobody(void **state)
+{
+    (void)state;
+    owners_open(ring);
+    unsigned first = at(ring, "k", 0);
+    assert_int_equal(set(ring, first, "k", "w"), REQUEST_OK);
+    hybrid_time began = now();
+    ring_pass(ring, 30);
+    uint64_t reads = ring->frames[MESSAGE_READ];
+    assert_int_equal(run(ring, first, attempt(set_of("k", "v"), 1, began)), REQUEST_OK);
+    assert_int_equal(run(ring, first, attempt(set_of("n", "v"), 1, began)), REQUEST_OK);
+    assert_int_equal(ring->frames[MESSAGE_READ], reads);
+    assert_true(shows(ring, first, "k", "v"));
+    owners_close(ring);
+}
+
 static void a_second_attempt_asks_first(void **state)
 {
     (void)state;
@@ -328,6 +368,8 @@ int main(void)
         cmocka_unit_test(a_beginning_that_no_clock_follows_tells_nothing),
         cmocka_unit_test(the_first_attempt_turns_up_late_and_is_known_to_be_overwritten),
         cmocka_unit_test(a_first_attempt_that_arrives_after_the_second_does_nothing),
+        cmocka_unit_test(a_late_first_attempt_asks_before_it_goes_over_what_is_newer),
+        cmocka_unit_test(a_late_first_attempt_over_what_is_older_asks_nobody),
         cmocka_unit_test(a_second_attempt_asks_first),
         cmocka_unit_test(an_add_that_was_made_and_overwritten_is_done),
     };
