@@ -18,7 +18,8 @@ static bool is_own_run(const struct antientropy *a, uint64_t run)
     return run == a->parts.replica->incarnation;
 }
 
-/* Adds to `differing` what is not the same here. false: it does not belong to both. */
+/* Adds to `differing` what is not the same here, or doubtful: with the sums each hears of the other's horizon. false:
+ * it does not belong to both. */
 static bool compare_roots(struct antientropy *a, struct instant now, struct repair_peer *peer,
                           const struct message_roots *m, hybrid_time began, struct partition_set *differing)
 {
@@ -28,7 +29,8 @@ static bool compare_roots(struct antientropy *a, struct instant now, struct repa
     while (message_next_root(&list, &last, &root)) {
         if (peer == NULL || !compared_shares(&a->compared, root.partition, peer->node))
             return false;
-        if (tree_root(a->tree, a->view->partition_count, root.partition) != root.root) {
+        bool is_doubtful = standing_is_doubtful(a->parts.standing, root.partition);
+        if (is_doubtful || tree_root(a->tree, a->view->partition_count, root.partition) != root.root) {
             partition_set_add(differing, root.partition);
         } else {
             compared_note(&a->compared, root.partition, peer->node, began);
@@ -62,7 +64,8 @@ static bool answer_roots(struct antientropy *a, struct instant now, uint32_t fro
     return true;
 }
 
-static bool answer_sums(struct antientropy *a, uint32_t from, struct chain *out, const struct frame *frame)
+static bool answer_sums(struct antientropy *a, struct instant now, uint32_t from, struct chain *out,
+                        const struct frame *frame)
 {
     struct message_sums m;
     if (!message_read_sums(frame, &m))
@@ -73,6 +76,8 @@ static bool answer_sums(struct antientropy *a, uint32_t from, struct chain *out,
     if (reply.answer.status == REPAIR_OK && (!is_shared || m.count != groups_of_partition(a)))
         reply.answer.status = REPAIR_REFUSED;
     if (reply.answer.status == REPAIR_OK) {
+        compared_hear(&a->compared, m.partition, from, m.horizon);
+        reply.horizon = job_horizon(a, now, m.partition);
         groups_sum(a, m.partition, sums);
         for (uint32_t group = 0; group < m.count; group++) {
             if (memcmp(sums + 8 * (size_t)group, m.sums + 8 * (size_t)group, 8) != 0)
@@ -247,7 +252,7 @@ bool answer_question(struct antientropy *a, struct instant now, uint32_t from, s
     case MESSAGE_ROOTS:
         return answer_roots(a, now, from, &reply->out, frame);
     case MESSAGE_SUMS:
-        return answer_sums(a, from, &reply->out, frame);
+        return answer_sums(a, now, from, &reply->out, frame);
     case MESSAGE_KEYS:
         return answer_keys(a, from, &reply->out, frame);
     default:

@@ -35,6 +35,7 @@ static struct compared_row row_of_view(const struct ring_view *view, uint32_t pa
         row.is_owned = row.is_owned || list[place] == self;
         int old = before == NULL || !before->is_owned ? -1 : place_in(before, row.owners[place]);
         row.since[place] = old < 0 ? 0 : before->since[old];
+        row.horizons[place] = old < 0 ? 0 : before->horizons[old];
     }
     return row;
 }
@@ -48,6 +49,10 @@ void compared_set_view(struct compared *compared, const struct ring_view *view, 
         rows[i] = row_of_view(view, i, self, before);
         rows[i].marks = before == NULL ? 0 : before->marks;
         rows[i].marked = before == NULL ? now : before->marked;
+        if (before != NULL && before->is_owned && rows[i].is_owned) {
+            rows[i].inherits = before->inherits;
+            rows[i].awaits = before->awaits;
+        }
     }
     free(compared->rows);
     compared->rows = rows;
@@ -79,6 +84,55 @@ static bool is_with_all_since(const struct compared *compared, const struct comp
     return row->is_owned;
 }
 
+/* Nothing is missing here any more. What was lost may include the horizon. */
+static void settle(struct compared *compared, uint16_t partition, struct compared_row *row)
+{
+    hybrid_time highest = 0;
+    for (int place = 0; place < RING_COPIES_MAX; place++)
+        highest = row->horizons[place] > highest ? row->horizons[place] : highest;
+    if (standing_is_doubtful(compared->standing, partition)
+        && highest > standing_horizon(compared->standing, partition)) {
+        row->inherits = highest;
+        compared->inherits = true;
+        return;
+    }
+    standing_clear(compared->standing, partition, row->marks);
+}
+
+void compared_hear(struct compared *compared, uint16_t partition, uint32_t owner, hybrid_time horizon)
+{
+    CHECK(partition < compared->partitions);
+    struct compared_row *row = &compared->rows[partition];
+    int place = place_in(row, owner);
+    if (place >= 0 && horizon > row->horizons[place])
+        row->horizons[place] = horizon;
+}
+
+void compared_await(struct compared *compared)
+{
+    compared->inherits = false;
+    for (uint32_t i = 0; i < compared->partitions; i++) {
+        struct compared_row *row = &compared->rows[i];
+        if (row->inherits > row->awaits)
+            row->awaits = row->inherits;
+        row->inherits = 0;
+    }
+}
+
+/* The horizon comes first: whoever keeps both must not find a copy that is sound and has none. */
+void compared_inherit(struct compared *compared)
+{
+    for (uint32_t i = 0; i < compared->partitions; i++) {
+        struct compared_row *row = &compared->rows[i];
+        if (row->awaits == 0)
+            continue;
+        standing_raise_horizon(compared->standing, (uint16_t)i, row->awaits);
+        row->awaits = 0;
+        if (is_with_all_since(compared, row, row->marked))
+            standing_clear(compared->standing, (uint16_t)i, row->marks);
+    }
+}
+
 void compared_note(struct compared *compared, uint16_t partition, uint32_t owner, hybrid_time began)
 {
     CHECK(partition < compared->partitions);
@@ -89,7 +143,7 @@ void compared_note(struct compared *compared, uint16_t partition, uint32_t owner
     if (began > row->since[place])
         row->since[place] = began;
     if (standing_is_behind(compared->standing, partition) && is_with_all_since(compared, row, row->marked))
-        standing_clear(compared->standing, partition, row->marks);
+        settle(compared, partition, row);
 }
 
 bool compared_with_all_since(const struct compared *compared, uint16_t partition, hybrid_time since)

@@ -143,7 +143,7 @@ static bool receive_roots(struct exchange *e, struct instant now, const struct f
     for (uint32_t i = e->roots_from; is_right && i < e->roots_until; i++) {
         if (!compared_shares(&a->compared, (uint16_t)i, e->node))
             continue;
-        if (partition_set_has(&differing, i)) {
+        if (partition_set_has(&differing, i) || standing_is_doubtful(a->parts.standing, (uint16_t)i)) {
             partition_set_add(&e->waiting, i);
         } else if (!partition_set_has(&e->forced, i)) {
             compared_note(&a->compared, (uint16_t)i, e->node, e->began);

@@ -35,6 +35,7 @@ enum lane_stage {
 /* One partition that is being compared. */
 struct lane {
     enum lane_stage stage;
+    bool is_forced; /* all groups are compared, whatever the sums say */
     uint16_t partition;
     struct question question;
     uint64_t wait_ns; /* not to be asked before: the other's store is not there yet */

@@ -80,7 +80,9 @@ struct antientropy {
     struct compared compared;
     struct horizon_driver horizon;
     struct checker checker;
-    uint64_t look_at_ns; /* when the marks are looked at next */
+    bool is_inheriting;    /* horizons that are inherited wait for the checkpoint up to inherit_mark */
+    uint64_t inherit_mark; /* 0 in an empty store */
+    uint64_t look_at_ns;   /* when the marks are looked at next */
 };
 
 /* schedule.c: with whom, and when */

@@ -6,12 +6,8 @@ enum { MARK_LOOK_MS = 5 }; /* between two looks at whether the own mark has been
 
 void lane_begin(struct lane *lane, struct exchange *e, uint16_t partition, bool is_forced)
 {
-    *lane = (struct lane){.stage = is_forced ? LANE_MARK : LANE_SUMS, .partition = partition};
+    *lane = (struct lane){.stage = LANE_SUMS, .partition = partition, .is_forced = is_forced};
     lane->scan = (struct key_scan){.antientropy = e->antientropy, .partition = partition};
-    if (is_forced) {
-        for (uint32_t group = 0; group < groups_of_partition(e->antientropy); group++)
-            lane->bits[group / 8] |= (uint8_t)(1 << group % 8);
-    }
 }
 
 void lane_close(struct lane *lane)
@@ -31,6 +27,7 @@ static void ask_sums(struct exchange *e, struct lane *lane, struct instant now)
     message_write_sums(out, &(struct message_sums){.id = lane->question.id,
                                                    .epoch = e->epoch,
                                                    .partition = lane->partition,
+                                                   .horizon = job_horizon(e->antientropy, now, lane->partition),
                                                    .count = groups_of_partition(e->antientropy),
                                                    .sums = sums});
 }
@@ -58,7 +55,10 @@ bool lane_receive_sums(struct exchange *e, struct instant now, const struct fram
         e->is_abandoned = true;
         return true;
     }
+    compared_hear(&e->antientropy->compared, lane->partition, e->node, m.horizon);
     memcpy(lane->bits, m.bits, (m.count + 7) / 8);
+    for (uint32_t group = 0; lane->is_forced && group < m.count; group++)
+        lane->bits[group / 8] |= (uint8_t)(1 << group % 8);
     lane->stage = LANE_MARK;
     static const uint8_t none[sizeof lane->bits];
     if (memcmp(lane->bits, none, sizeof none) == 0)

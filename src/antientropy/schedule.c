@@ -132,11 +132,26 @@ static bool can_begin(const struct antientropy *a, const struct repair_peer *pee
     return peer->is_up && peer->shared > 0 && peer->exchange == NULL && a->exchange_count < EXCHANGES_MAX;
 }
 
+/* Horizons of copies that have been refilled. */
+static void inherit(struct antientropy *a)
+{
+    if (a->is_inheriting && store_is_checkpointed(a->parts.store, a->inherit_mark)) {
+        compared_inherit(&a->compared);
+        a->is_inheriting = false;
+    }
+    if (!a->is_inheriting && a->compared.inherits) {
+        a->is_inheriting = true;
+        compared_await(&a->compared);
+        a->inherit_mark = store_mark(a->parts.store);
+    }
+}
+
 /* A partition that is doubtful or behind need not wait for its turn. */
 static void look_for_needs(struct antientropy *a, struct instant now)
 {
     a->look_at_ns = now.mono_ns + LOOK_MS * NS_PER_MS;
     compared_look(&a->compared, repair_new_time(a, now));
+    inherit(a);
     for (uint32_t i = 0; i < a->peer_count; i++) {
         struct repair_peer *peer = &a->peers[i];
         if (!peer->is_up || peer->shared == 0 || peer->exchange != NULL || !compared_needs(&a->compared, peer->node))

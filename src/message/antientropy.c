@@ -68,6 +68,7 @@ void message_write_sums(struct chain *out, const struct message_sums *m)
     draft_varint(&head, m->id);
     draft_varint(&head, m->epoch);
     draft_varint(&head, m->partition);
+    draft_varint(&head, m->horizon);
     repair_write_groups(&head, m->count);
     draft_bytes(&head, bytes_of(m->sums, 8 * (size_t)m->count));
     repair_end(out, MESSAGE_SUMS, &head);
@@ -79,6 +80,7 @@ bool message_read_sums(const struct frame *frame, struct message_sums *m)
     m->id = wire_read_varint(&reader);
     m->epoch = wire_read_varint(&reader);
     m->partition = (uint16_t)fields_number(&reader, UINT16_MAX);
+    m->horizon = fields_number(&reader, HYBRID_TIME_MAX);
     m->count = repair_read_groups(&reader);
     m->sums = wire_read_bytes(&reader, 8 * (uint64_t)m->count).at;
     return fields_end_all(&reader, frame);
@@ -89,6 +91,7 @@ void message_write_sums_reply(struct chain *out, const struct message_sums_reply
     struct draft head = {0};
     repair_write_answer(&head, &m->answer);
     if (m->answer.status == REPAIR_OK) {
+        draft_varint(&head, m->horizon);
         repair_write_groups(&head, m->count);
         draft_bytes(&head, bytes_of(m->bits, repair_bit_bytes(m->count)));
     }
@@ -100,6 +103,7 @@ bool message_read_sums_reply(const struct frame *frame, struct message_sums_repl
     struct wire_reader reader = fields_of(frame, MESSAGE_SUMS_REPLY);
     *m = (struct message_sums_reply){.answer = repair_read_answer(&reader)};
     if (repair_is_ok(&reader, &m->answer)) {
+        m->horizon = fields_number(&reader, HYBRID_TIME_MAX);
         m->count = repair_read_groups(&reader);
         m->bits = repair_read_bits(&reader, m->count);
     }

@@ -75,11 +75,13 @@ struct message_roots_reply {
 struct message_sums {
     uint64_t id, epoch;
     uint16_t partition;
+    hybrid_time horizon; /* of the sender's copy, which a copy that is refilled takes over [R3] */
     uint32_t count;      /* a power of two, 1 .. MESSAGE_SUMS_MAX */
     const uint8_t *sums; /* u64 each: message_sum_at */
 };
 struct message_sums_reply {
     struct repair_answer answer;
+    hybrid_time horizon; /* of the answering copy */
     uint32_t count;      /* as asked */
     const uint8_t *bits; /* bit n % 8 of byte n / 8: group n differs; (count + 7) / 8 bytes */
 };

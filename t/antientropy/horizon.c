@@ -236,6 +236,41 @@ static void a_wiped_owner_begins_without_one(void **state)
     world_close(&world);
 }
 
+/* While the horizon cannot rise (a member is down) the owners are wiped one after the other. What they knew to be dead
+ * is still known to be dead when none of those that knew it at first is left. */
+static void it_outlives_owners_that_are_lost_one_by_one(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, 4, 14);
+    world_start(&world);
+    world_run(&world, 2 * SOME_INTERVALS_MS);
+    world_kill(&world, 3);
+    world_run(&world, 3 * INTERVAL_MS);
+    hybrid_time before[16];
+    unsigned without = 0; /* partitions that the absent one does not own */
+    for (uint16_t p = 0; p < 16; p++) {
+        before[p] = world_horizon(&world, 0, p) * !world_owns(&world, 3, p);
+        without += before[p] > 0;
+    }
+    assert_true(without > 0);
+    for (unsigned node = 0; node < 3; node++) {
+        world_kill(&world, node);
+        world_restart_empty(&world, node);
+        assert_int_equal(world_horizon(&world, node, 3), 0);
+        world_run(&world, 4 * INTERVAL_MS);
+    }
+    for (unsigned node = 0; node < 3; node++) {
+        for (uint16_t p = 0; p < 16; p++) {
+            if (before[p] == 0)
+                continue;
+            assert_int_equal(world_horizon(&world, node, p), before[p]);
+            assert_false(standing_is_doubtful(world.boxes[node].standing, p));
+        }
+    }
+    world_close(&world);
+}
+
 /* A restart keeps it. */
 static void it_survives_a_restart(void **state)
 {
@@ -330,6 +365,7 @@ int main(void)
         cmocka_unit_test(it_is_not_in_force_before_it_is_kept),
         cmocka_unit_test(it_stands_while_an_owner_is_doubtful),
         cmocka_unit_test(a_wiped_owner_begins_without_one),
+        cmocka_unit_test(it_outlives_owners_that_are_lost_one_by_one),
         cmocka_unit_test(it_survives_a_restart),
         cmocka_unit_test(what_is_dead_and_forgotten_stays_dead),
         cmocka_unit_test(the_dead_die_at_both_ends_of_an_exchange),

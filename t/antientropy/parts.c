@@ -67,6 +67,57 @@ static void flags_go_when_every_other_owner_was_compared_since_the_mark(void **s
     close_fixture(&f);
 }
 
+/* Keeps what is to be kept, as the storage thread does. */
+static void keep(struct standing *standing)
+{
+    uint8_t kept[64];
+    assert_true(standing_size(PARTITIONS) <= sizeof kept);
+    standing_encode(standing, PARTITIONS, kept);
+    standing_kept(standing);
+}
+
+/* Doubt ends when the highest of the others' horizons has been taken over, and that waits for the disk. */
+static void a_refilled_copy_takes_over_the_highest_horizon(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, 3);
+    standing_mark_all(f.standing, STANDING_DOUBTFUL);
+    compared_look(&f.compared, 200);
+    compared_hear(&f.compared, 1, f.ids[1], 70);
+    compared_hear(&f.compared, 1, f.ids[2], 50);
+    compared_note(&f.compared, 1, f.ids[1], 201);
+    assert_false(f.compared.inherits); /* the other one may know more */
+    compared_note(&f.compared, 1, f.ids[2], 201);
+    assert_true(f.compared.inherits && standing_is_doubtful(f.standing, 1));
+    compared_await(&f.compared);
+    assert_false(f.compared.inherits);
+    assert_true(standing_is_doubtful(f.standing, 1));
+    compared_inherit(&f.compared);
+    assert_false(standing_is_doubtful(f.standing, 1));
+    keep(f.standing);
+    assert_int_equal(standing_horizon(f.standing, 1), 70);
+    assert_int_equal(standing_horizon(f.standing, 2), 0);
+    close_fixture(&f);
+}
+
+static void a_mark_while_the_disk_is_awaited_stays(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, 3);
+    standing_mark_all(f.standing, STANDING_DOUBTFUL);
+    compared_look(&f.compared, 200);
+    compared_hear(&f.compared, 1, f.ids[1], 70);
+    compared_note(&f.compared, 1, f.ids[1], 201);
+    compared_note(&f.compared, 1, f.ids[2], 201);
+    compared_await(&f.compared);
+    standing_mark(f.standing, 1, STANDING_DOUBTFUL);
+    compared_inherit(&f.compared);
+    assert_true(standing_is_doubtful(f.standing, 1));
+    close_fixture(&f);
+}
+
 /* A mark that comes in the middle of an exchange is not cleared by it. */
 static void a_mark_in_the_middle_stays(void **state)
 {
@@ -196,6 +247,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(flags_go_when_every_other_owner_was_compared_since_the_mark),
+        cmocka_unit_test(a_refilled_copy_takes_over_the_highest_horizon),
+        cmocka_unit_test(a_mark_while_the_disk_is_awaited_stays),
         cmocka_unit_test(a_mark_in_the_middle_stays),
         cmocka_unit_test(with_all_since_counts_the_oldest),
         cmocka_unit_test(an_only_owner_has_nothing_to_wait_for),

@@ -219,13 +219,15 @@ static void generate(struct sample *sample, uint8_t type, uint64_t seed)
         }
         return;
     case MESSAGE_SUMS:
-        m->sums = (struct message_sums){id, epoch, (uint16_t)any_number(sample), any_groups(sample), sample->sums};
+        m->sums = (struct message_sums){
+            id, epoch, (uint16_t)any_number(sample), any_time(sample), any_groups(sample), sample->sums};
         for (size_t i = 0; i < 8 * m->sums.count; i++)
             sample->sums[i] = (uint8_t)prng_next(&sample->prng);
         return;
     case MESSAGE_SUMS_REPLY:
         m->sums_reply = (struct message_sums_reply){.answer = any_answer(sample, REPAIR_REFUSED)};
         if (m->sums_reply.answer.status == REPAIR_OK) {
+            m->sums_reply.horizon = any_time(sample);
             m->sums_reply.count = any_groups(sample);
             m->sums_reply.bits = sample->bits;
             any_bits(sample, m->sums_reply.count);
