@@ -123,4 +123,5 @@ const struct check check_acknowledged = {
     .claim = "an acknowledged write is returned by later reads or was replaced by a write that knew of it (P2)",
     .on_end = on_end,
     .at_rest = at_rest,
+    .needs_budget = true,
 };

@@ -111,4 +111,5 @@ const struct check check_dead = {
     .name = "dead",
     .claim = "a deleted value is never read again (P4)",
     .on_end = on_end,
+    .needs_budget = true,
 };

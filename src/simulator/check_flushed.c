@@ -102,4 +102,5 @@ const struct check check_flushed = {
     .name = "flushed",
     .claim = "what flush_all has ended is never read again (P4) [R7]",
     .on_end = on_end,
+    .needs_budget = true,
 };

@@ -8,7 +8,7 @@ static void judge_copy(struct world *world, const struct machine *machine, int k
                        const struct copy *other, unsigned holder, const char *what)
 {
     const struct copy *own = &world->oracle.copies[machine->index][key];
-    for (uint32_t i = 0; i < other->live_count; i++) {
+    for (uint32_t i = 0; i < other->live_count && !other->is_rotten; i++) {
         const struct written *written = &world->oracle.written[other->live[i].written];
         if (written->time > horizon || bitset_has(&own->known, written->number)
             || oracle_holds(&world->oracle, own, other->live[i].written))

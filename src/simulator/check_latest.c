@@ -45,4 +45,5 @@ const struct check check_latest = {
     .name = "latest",
     .claim = "with last-write-wins a read returns an acknowledged write or one with a later time (P2)",
     .on_end = on_end,
+    .needs_budget = true,
 };

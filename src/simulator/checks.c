@@ -69,7 +69,8 @@ void check_judged(struct world *world, const struct check *check)
 void check_fails(struct world *world, const struct check *check, int key, const char *format, ...)
 {
     struct checks *checks = &world->checks;
-    if (checks->failed != NULL || place_of(checks, check) < 0)
+    bool is_claimed = !check->needs_budget || !world->plan.exceeds_budget || world->tamper.control != NULL;
+    if (checks->failed != NULL || place_of(checks, check) < 0 || !is_claimed)
         return;
     checks->failed = check;
     checks->key = key;

@@ -32,6 +32,7 @@ struct check {
     void (*at_rest)(struct world *world); /* liveness: all has been read, nothing is under way */
     void (*on_closed)(struct world *world, const struct machine_loop *loop); /* a process has freed all it could */
     void (*close)(struct world *world);                                      /* frees what it keeps */
+    bool needs_budget; /* nothing is claimed when more is lost than P2 is promised for */
 };
 
 extern const struct check check_replies, check_silence, check_written, check_dots, check_ancestry, check_progress,

@@ -82,6 +82,7 @@ struct machine {
     bool is_ghost;                    /* being laid to rest: nothing that it does is seen by anyone */
     uint64_t ghost_ns;                /* how far its clock has been put forward for that */
     enum machine_end crash_due;       /* at the end of the present event, before anything leaves the machine */
+    bool read_failed;                 /* the last machine_read: there is a record, and it is damaged */
     struct store *store, *hint_store; /* hint_store NULL: alone in the ring */
     struct node_shared *shared;
     struct membership *membership;

@@ -349,6 +349,7 @@ static void find(struct oracle *oracle, const struct place *place, struct blob *
         found = copy_of_object(oracle, &empty, &object, &fresh);
         oracle_covered_by(oracle, place->key, &object.context, &found.known);
     }
+    place->copy->is_rotten |= record == NULL && machine->read_failed;
     checks_on_found(oracle->world, machine, place->key, place->copy, &found);
     forget(place->copy, &found, place->copy->is_rotten ? END_WIPED : machine->end);
     bitset_join(&found.known, &place->copy->known);

@@ -209,4 +209,7 @@ void plan_describe(const struct plan *plan, char *text, size_t room)
         if (plan->faults[fault])
             len += (size_t)snprintf(text + len, room - len, "%s %s", fault == 0 ? ";" : "", FAULT_NAMES[fault]);
     }
+    if (len < room)
+        snprintf(text + len, room - len, "%s%s", plan->sloppy ? "" : "; strict",
+                 plan->exceeds_budget ? "; over budget" : "");
 }

@@ -343,7 +343,8 @@ static struct blob *read_now(struct machine *machine, struct store_loop *store, 
     store_submit(store, machine_now(machine), &op);
     struct store_op *done = store_next_done(store, machine_now(machine));
     CHECK(done == &op); /* nothing has ended there that has not been taken */
-    if (op.status != STORE_OK && op.status != STORE_ABSENT)
+    machine->read_failed = op.status != STORE_OK && op.status != STORE_ABSENT;
+    if (machine->read_failed)
         WORLD_SAY(machine->world, (int)key, "%s cannot read its record: %d", machine->name, (int)op.status);
     return op.record;
 }
