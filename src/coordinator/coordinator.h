@@ -198,6 +198,11 @@ static inline bool coordinator_registers_are_sane(const struct flush_registers *
     return (registers->flushed | registers->issued) >> 62 == 0;
 }
 
+/* Would registers be taken over here? Times far ahead of the wall clock are no flush that this node could take part in:
+ * what is written until then would be dead as it is written [R2]. That holds for its own hybrid time too, which stays
+ * ahead when the wall clock has been. */
+bool coordinator_believes(struct instant now, const struct flush_registers *registers);
+
 /* Takes over another member's registers, which are sane: they count at once, and are stored durably if they say
  * anything new. Those of times more than REPLICA_AHEAD_MS_MAX ahead are not taken over [R2]. For greetings and gossip,
  * where nobody waits for the disk. */

@@ -19,7 +19,8 @@ struct flush {
     hybrid_time highest; /* that any member knows of */
     uint64_t clocks_until_ns;
     struct flush_registers registers;
-    bool failed; /* a member could not store them */
+    bool failed;                      /* a member could not store them */
+    unsigned believers, disbelievers; /* of those that answered in CLOCKS: would they take a flush at this time? */
     unsigned member_count, waiting;
     struct flush_member {
         uint32_t node;
@@ -141,10 +142,20 @@ static void store(struct flush *flush)
     store_submit(flush->coordinator->store, flush->coordinator->now, &flush->request->op);
 }
 
+/* A clock that has been far ahead stays there for as long, since times never go back. Registers of such a time would
+ * count here and be refused elsewhere [R2]: this node would go on hiding whatever the others write until then. So it is
+ * asked for first; with this node itself among the believers. A single member whose clock is far behind has no veto. */
+static bool is_disbelieved(const struct flush *flush)
+{
+    return flush->disbelievers > flush->believers;
+}
+
 /* Nobody's answer is waited for any more. */
 static void go_on(struct flush *flush)
 {
-    if (flush->phase == FLUSH_CLOCKS)
+    if (flush->phase == FLUSH_CLOCKS && is_disbelieved(flush))
+        fail(flush, FAILURE_CLOCK);
+    else if (flush->phase == FLUSH_CLOCKS)
         store(flush);
     else if (flush->phase == FLUSH_TELLING && flush->failed)
         fail(flush, FAILURE_DISK_WRITE);
@@ -170,7 +181,12 @@ void flush_start(struct coordinator *coordinator, struct request *request)
     flush->clocks_until_ns = coordinator->now.mono_ns + (request->deadline_ns - coordinator->now.mono_ns) / 2;
     list_members(flush);
     list_push_back(&coordinator->flushes, &flush->link);
-    send_to_all(flush, &(struct flush_registers){0});
+    const struct flush_registers only_time = {.issued = hybrid_next(&coordinator->replica->clock, coordinator->now)};
+    if (flush->member_count != 0 && !coordinator_believes(coordinator->now, &only_time)) {
+        fail(flush, FAILURE_CLOCK);
+        return;
+    }
+    send_to_all(flush, &only_time);
     if (flush->waiting == 0)
         go_on(flush);
 }
@@ -236,8 +252,12 @@ unsigned coordinator_on_flush_reply(struct coordinator *coordinator, struct inst
         counter_increment(&coordinator->counters.late_answers);
         return coordinator_settle(coordinator, now);
     }
-    if (reply->status != MESSAGE_OK)
-        flush->failed = flush->failed || flush->phase == FLUSH_TELLING;
+    if (flush->phase == FLUSH_TELLING)
+        flush->failed = flush->failed || reply->status != MESSAGE_OK;
+    else if (reply->status == MESSAGE_OK)
+        flush->believers++;
+    else
+        flush->disbelievers++;
     if (reply->clock > flush->highest && is_believable(coordinator, reply->clock))
         flush->highest = reply->clock;
     note_answer(flush, member);

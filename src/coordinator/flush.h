@@ -1,6 +1,7 @@
 /* flush_all over the whole ring, Dynamo 4.4 with [R7]. Within the room.
  *
- *   CLOCKS   every member that is up is asked for the highest time that it knows
+ *   CLOCKS   every member that is up is asked for the highest time that it knows, and whether it would believe a flush
+ *            at this node's: if half of the ring would not, nothing is flushed
  *   STORING  the registers are made, with a time above all of these, and stored here
  *   TELLING  every member that is up gets them; the client has its answer when these have stored them
  *

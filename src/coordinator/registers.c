@@ -94,11 +94,9 @@ void registers_prepare_op(struct store_op *op, enum store_kind kind)
     op->durability = DURABILITY_COMMITTED;
 }
 
-/* Times far ahead of the wall clock are no flush that this node could take part in: what is written until then would be
- * dead as it is written [R2]. That holds for its own hybrid time too, which stays ahead when the wall clock has been. */
-static bool are_believable(struct coordinator *coordinator, const struct flush_registers *registers)
+bool coordinator_believes(struct instant now, const struct flush_registers *registers)
 {
-    uint64_t limit_ms = coordinator->now.wall_ms + REPLICA_AHEAD_MS_MAX;
+    uint64_t limit_ms = now.wall_ms + REPLICA_AHEAD_MS_MAX;
     return hybrid_ms(registers->flushed) <= limit_ms && hybrid_ms(registers->issued) <= limit_ms;
 }
 
@@ -129,7 +127,7 @@ void coordinator_store_registers(struct coordinator *coordinator, struct instant
 {
     coordinator->now = now;
     *write = (struct registers_write){.coordinator = coordinator};
-    write->refused = !are_believable(coordinator, registers);
+    write->refused = !coordinator_believes(now, registers);
     if (!write->refused) {
         write->registers = *registers;
         registers_count(coordinator, *registers);
@@ -148,7 +146,7 @@ void coordinator_take_registers(struct coordinator *coordinator, struct instant 
     struct flush_registers present = coordinator_flush_registers(coordinator);
     uint64_t now_ms = hybrid_now_ms(&coordinator->replica->clock, now);
     struct flush_registers joined = registers_join(present, *registers, now_ms);
-    if (registers_equal(&joined, &present) || !are_believable(coordinator, registers))
+    if (registers_equal(&joined, &present) || !coordinator_believes(now, registers))
         return;
     struct registers_write *write = malloc(sizeof *write);
     CHECK_MEMORY(write);

@@ -37,6 +37,8 @@ const char *request_failure_text(enum request_failure failure)
         return "the ring is changing, try again";
     case FAILURE_BUSY:
         return "too many requests are under way, try again";
+    case FAILURE_CLOCK:
+        return "the clock of this node is too far ahead of the others";
     case FAILURE_NONE:
     case REQUEST_FAILURES:
         break;

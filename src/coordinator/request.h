@@ -57,6 +57,7 @@ enum request_failure {
     FAILURE_LOST,       /* the coordinator that had it is gone: unknown */
     FAILURE_HELD,       /* the ring is changing: nothing was done, try again */
     FAILURE_BUSY,       /* too many requests are under way: nothing was done */
+    FAILURE_CLOCK,      /* a flush at a time that most others take for nonsense: nothing was done */
     REQUEST_FAILURES
 };
 

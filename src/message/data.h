@@ -91,7 +91,8 @@ struct message_write_reply {
     hybrid_time winner;
 };
 
-/* flush_all over the whole ring [R7]: first ask for clocks (registers all 0), then store the registers. */
+/* flush_all over the whole ring [R7]: first ask for clocks (flushed and pending 0; is the time in
+ * `issued` believed? MESSAGE_FAILED: it is too far ahead), then store the registers. */
 struct message_flush {
     uint64_t id;
     struct flush_registers registers;

@@ -27,7 +27,7 @@ enum forward_option {
 enum {
     FORWARD_KINDS = 10,   /* enum request_kind below REQUEST_FLUSH */
     FORWARD_STATUSES = 8, /* enum request_status */
-    FORWARD_FAILURES = 9  /* REQUEST_FAILURES */
+    FORWARD_FAILURES = 10 /* REQUEST_FAILURES */
 };
 
 struct message_forward {

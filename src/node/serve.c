@@ -341,8 +341,9 @@ bool serve_flush(struct node *node, struct instant now, struct node_link *link, 
     if (!message_read_flush(frame, &flush) || !coordinator_registers_are_sane(&flush.registers))
         return false;
     const struct flush_registers *registers = &flush.registers;
-    if (registers->flushed == 0 && registers->pending == 0 && registers->issued == 0) {
-        answer_flush(node, link, flush.id, MESSAGE_OK); /* only the clock is asked for */
+    if (registers->flushed == 0 && registers->pending == 0) { /* only the clock is asked for */
+        bool is_believed = coordinator_believes(now, registers);
+        answer_flush(node, link, flush.id, is_believed ? MESSAGE_OK : MESSAGE_FAILED);
     } else if (!serve_has_room(node, link, 0)) {
         answer_flush(node, link, flush.id, MESSAGE_FAILED);
     } else {
