@@ -48,8 +48,9 @@ static bool answer_knows(const struct world *world, const struct answer *answer,
         const struct written *other = &oracle->written[answer->list[i]];
         if (answer->list[i] == wanted || bitset_has(&other->past, oracle->written[wanted].number))
             return true;
-        /* One value is answered: the newest; and what a tombstone hides is not shown [R6]. */
-        if (answer->read->kind != OP_GETS && oracle_may_follow(oracle, answer->list[i], wanted))
+        /* Where one value is answered it is the newest; and whether any is, the newest decides [R6]. */
+        bool decides = answer->read->kind != OP_GETS || (answer->read->outcome == OP_MISS && other->is_tombstone);
+        if (decides && oracle_may_follow(oracle, answer->list[i], wanted))
             return true;
     }
     return false;

@@ -6,7 +6,11 @@
 static bool has_had(const struct world *world, unsigned machine, int key, uint32_t written)
 {
     const struct copy *copy = &world->oracle.copies[machine][key];
-    uint32_t number = world->oracle.written[written].number;
+    const struct written *wanted = &world->oracle.written[written];
+    const struct version named = {.dot = wanted->dot, .request = wanted->request, .attempt = wanted->attempt};
+    uint32_t number = wanted->number;
+    if (context_covers_version(&copy->context, &named))
+        return true; /* also by its name: a later attempt is there */
     return bitset_has(&copy->known, number) || bitset_has(&copy->lost, number) || bitset_has(&copy->freed, number)
            || oracle_holds(&world->oracle, copy, written) || world->oracle.written[written].time <= copy->horizon;
 }
