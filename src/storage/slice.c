@@ -138,7 +138,8 @@ uint32_t store_checkpoint_slice(struct store *store, struct instant now, hybrid_
     judge_exhaustion(store, supply.blocked);
     if (supply.more)
         return 0;
-    if (store->checkpoint.create_backoff_ms != 0) {
+    /* When that moment has passed and nothing is missing, there is nothing to hurry for. */
+    if (store->checkpoint.create_backoff_ms != 0 && now.mono_ns < store->checkpoint.create_retry_ns) {
         uint32_t retry_ms = ms_until(now, store->checkpoint.create_retry_ns);
         return retry_ms < wait_ms ? retry_ms : wait_ms;
     }
