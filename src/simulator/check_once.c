@@ -29,32 +29,68 @@ static bool is_attempt(const struct world *world, const struct stored *stored)
     return fresh->request != 0 && fresh->request == first->request && fresh->attempt != first->attempt;
 }
 
-/* Was a version of this machine that is given a later time there already? */
-static bool has_restamped(const struct world *world, const struct stored *stored)
+/* Was this tombstone followed by a value that the maker of `fresh` knew of? */
+static bool is_followed(const struct world *world, const struct written *fresh, uint32_t tombstone)
 {
-    const struct written *fresh = &world->oracle.written[stored->fresh];
-    for (uint32_t i = 0; i < stored->before->live_count; i++) {
-        const struct written *other = &world->oracle.written[stored->before->live[i].written];
-        if (other->request == fresh->request && other->machine == fresh->machine && other->digest == fresh->digest)
+    const struct key_writes *writes = &world->oracle.keys[fresh->key];
+    uint32_t number = world->oracle.written[tombstone].number;
+    for (uint32_t i = 0; i < writes->count; i++) {
+        const struct written *written = &world->oracle.written[writes->list[i]];
+        if (!written->is_tombstone && bitset_has(&fresh->past, i) && bitset_has(&written->past, number))
             return true;
     }
     return false;
 }
 
-/* Who has heard of a request's version makes none for another attempt of it; but a plain set or delete whose client
- * still waits may come after what has overwritten it. */
+static bool has_been_deleted(const struct world *world, const struct stored *stored, const struct written *fresh)
+{
+    const struct copy *before = stored->before;
+    for (uint32_t i = 0; i < before->live_count; i++) {
+        uint32_t index = before->live[i].written;
+        if (world->oracle.written[index].is_tombstone && !is_followed(world, fresh, index))
+            return true;
+    }
+    return false;
+}
+
+/* A plain set or delete whose answer was lost goes on over the values that have overwritten an earlier attempt: its
+ * client still waits, so it may come after them (coordinator/attempt.h, (c)). Nothing that builds on a value may, nor
+ * a set over a delete, nor anything while the earlier attempt's version is still there. */
+static bool may_go_on(const struct world *world, const struct stored *stored, uint32_t earlier)
+{
+    const struct written *fresh = &world->oracle.written[stored->fresh];
+    if (fresh->attempt <= world->oracle.written[earlier].attempt || was_live(stored->before, earlier))
+        return false;
+    if (fresh->is_tombstone || fresh->op == SIZE_MAX)
+        return fresh->is_tombstone;
+    return history_op(&world->history, fresh->op)->kind == OP_SET && !has_been_deleted(world, stored, fresh);
+}
+
+/* Nothing is carried out: what this machine's own attempt has made gets a later time [R2]. */
+static bool is_later_time(const struct world *world, const struct stored *stored)
+{
+    const struct written *fresh = &world->oracle.written[stored->fresh];
+    for (uint32_t i = 0; i < stored->before->live_count; i++) {
+        const struct written *live = &world->oracle.written[stored->before->live[i].written];
+        if (live->request == fresh->request && live->attempt == fresh->attempt && live->machine == fresh->machine
+            && live->digest == fresh->digest)
+            return true;
+    }
+    return false;
+}
+
+/* Who has heard of a request's version makes none for another attempt of it. */
 static void judge_request(struct world *world, const struct stored *stored)
 {
     const struct written *fresh = &world->oracle.written[stored->fresh];
     const struct key_writes *writes = &world->oracle.keys[stored->key];
-    bool is_plain =
-        fresh->is_tombstone || (fresh->op != SIZE_MAX && history_op(&world->history, fresh->op)->kind == OP_SET);
-    if (is_plain || has_restamped(world, stored))
+    if (fresh->request == 0 || is_later_time(world, stored))
         return;
-    for (uint32_t i = 0; i < writes->count && fresh->request != 0; i++) {
+    for (uint32_t i = 0; i < writes->count; i++) {
         const struct written *other = &world->oracle.written[writes->list[i]];
         if (other == fresh || other->request != fresh->request || !bitset_has(&stored->before->known, i)
-            || (other->machine == fresh->machine && other->digest == fresh->digest))
+            || (other->machine == fresh->machine && other->digest == fresh->digest)
+            || may_go_on(world, stored, writes->list[i]))
             continue;
         check_fails(world, &check_once, stored->key, "%s knows of attempt %u of a request and carries out attempt %u",
                     world->machines[stored->machine].name, other->attempt, fresh->attempt);

@@ -34,16 +34,35 @@ static void judge_freed(struct world *world, const struct stored *stored)
     }
 }
 
+/* Has an attempt of a request replaced this version here, and then another attempt of the same request, which had not
+ * heard of it, has taken the place of the first [R10]? The request's write still stands in for it, so the context tells
+ * of a version that nothing living was made from. */
+static bool is_replaced_by_overtaken(const struct world *world, const struct stored *stored, uint32_t number)
+{
+    const struct key_writes *writes = &world->oracle.keys[stored->key];
+    const struct object *object = stored->object;
+    const struct written *itself = &world->oracle.written[writes->list[number]];
+    if (itself->request != 0 && context_covers_attempt(&object->context, itself->request, itself->attempt))
+        return true;
+    if (!context_covers(&object->context, &world->oracle.written[writes->list[number]].dot))
+        return false;
+    for (uint32_t i = 0; i < writes->count; i++) {
+        const struct written *attempt = &world->oracle.written[writes->list[i]];
+        if ((i == number || bitset_has(&attempt->past, number)) && bitset_has(&stored->before->known, i)
+            && attempt->request != 0 && context_covers_attempt(&object->context, attempt->request, attempt->attempt))
+            return true;
+    }
+    return false;
+}
+
 /* The first version that was known and is not any more, -1: none. What is behind a horizon may be forgotten. */
 static int64_t forgotten(struct world *world, const struct stored *stored)
 {
     const struct key_writes *writes = &world->oracle.keys[stored->key];
     hybrid_time horizon = oracle_horizon(&world->oracle, stored->key);
     for (uint32_t i = 0; i < writes->count; i++) {
-        const struct written *written = &world->oracle.written[writes->list[i]];
-        const struct version named = {.dot = written->dot, .request = written->request, .attempt = written->attempt};
-        if (bitset_has(&stored->before->known, i) && !bitset_has(&stored->after->known, i) && written->time > horizon
-            && !context_covers_version(&stored->object->context, &named))
+        if (bitset_has(&stored->before->known, i) && !bitset_has(&stored->after->known, i)
+            && world->oracle.written[writes->list[i]].time > horizon && !is_replaced_by_overtaken(world, stored, i))
             return i;
     }
     return -1;

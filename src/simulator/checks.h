@@ -60,6 +60,7 @@ struct checks {
     struct ring_view *first_view; /* check_epochs: the tables by epoch */
     uint64_t *table_of_epoch;
     size_t epochs;
+    hybrid_time flushed; /* check_dots: the highest that any node has heard of */
 };
 
 /* All checks are in force. */

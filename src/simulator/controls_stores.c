@@ -120,6 +120,28 @@ static void bring_back(struct world *world)
     put_oldest(world, machine, (unsigned)world_draw(world, world->keys.count));
 }
 
+/* A replica drops one of several values that nobody has replaced, and its context goes on telling of it. */
+static void forget_sibling(struct world *world)
+{
+    struct machine *machine = &world->machines[world_draw(world, world->plan.nodes)];
+    unsigned number = (unsigned)world_draw(world, world->keys.count);
+    if (!machine_serves(machine) || machine->paused || world->keys.list[number].kind == KEYS_LATEST)
+        return;
+    struct blob *record = machine_read(machine, number);
+    struct object object = {0};
+    struct arena arena;
+    arena_init(&arena);
+    CHECK(record == NULL || record_decode(blob_bytes(record), &object, &arena) == RECORD_OK);
+    if (object.live_count > 1) {
+        object.live_count--;
+        uint8_t *changed = arena_alloc(&arena, record_size(&object));
+        record_encode(&object, changed);
+        put(world, machine, number, bytes_of(changed, record_size(&object)));
+    }
+    blob_release(record);
+    arena_close(&arena);
+}
+
 /* With last-write-wins the first write wins, everywhere. */
 static void let_oldest_win(struct world *world)
 {
@@ -212,6 +234,8 @@ static void unexpire(struct world *world)
 
 const struct control controls_of_stores[] = {
     {"old-records", "a replica's record is replaced by an older one", "progress", several_owners, .meddle = bring_back},
+    {"forgotten-siblings", "a replica drops a value that nobody has replaced, but not from its context", "progress",
+     with_hints, .meddle = forget_sibling},
     {"skewed-winner", "with last-write-wins an older version replaces the newest", "latest", several_owners,
      .meddle = let_oldest_win},
     {"raised-dead", "the oldest version takes the place of a delete, at every replica [R6]", "dead", several_owners,

@@ -164,6 +164,8 @@ static enum engine_status commit(struct engine *engine)
     for (size_t i = 0; i < fake->batch_meta.count && status == ENGINE_OK; i++)
         apply_row(&fake->meta, &fake->batch_meta.rows[i]);
     fake->commits += status == ENGINE_OK;
+    if (status == ENGINE_OK && fake->committed != NULL)
+        fake->committed(fake->context);
     if (fake->batch.count > fake->batch_max)
         fake->batch_max = fake->batch.count;
     end_batch(fake);

@@ -30,6 +30,7 @@ struct fake_engine {
     /* What happens between the snapshot of a read and its return, and before a commit. NULL: nothing. */
     void (*after_read)(void *context);
     void (*before_commit)(void *context);
+    void (*committed)(void *context); /* a batch that has just been committed; it is still there */
     void *context;
     unsigned commits, reads;
     size_t batch_max; /* the largest batch so far */

@@ -409,6 +409,20 @@ static const char *frame_name(uint8_t type)
     return type < sizeof names / sizeof *names ? names[type] : "?";
 }
 
+/* What a write was answered, for people; "" for other frames. */
+static const char *answer_of(struct bytes data)
+{
+    static const char *const names[MESSAGE_STATUSES] = {" (ok)",   " (same)",   " (absent)", " (stale epoch)",
+                                                        " (full)", " (failed)", " (held)",   " (dead)"};
+    struct message_write_reply reply;
+    struct frame frame;
+    size_t used;
+    bool is_answer = data.at[FRAME_HEADER_BYTES] == MESSAGE_WRITE_REPLY
+                     && frame_next(data, data.len, &frame, &used) == FRAME_OK
+                     && message_read_write_reply(&frame, &reply);
+    return is_answer ? names[reply.status] : "";
+}
+
 static void send_frame(struct world *world, struct endpoint *end, struct bytes data)
 {
     unsigned from = end->loop->machine->index, to = other_end(end)->loop->machine->index;
@@ -427,9 +441,9 @@ static void send_frame(struct world *world, struct endpoint *end, struct bytes d
     }
     parcel = flip_maybe(world, parcel);
     bool lost = world->network.cut[from][to] || draw_ppm(world, world->plan.loss_ppm);
-    WORLD_SAY(world, oracle_key_of_frame(world, parcel_bytes(parcel)), "%s.%u -> %s.%u %s %zu bytes%s",
+    WORLD_SAY(world, oracle_key_of_frame(world, parcel_bytes(parcel)), "%s.%u -> %s.%u %s%s %zu bytes%s",
               world->machines[from].name, end->loop->number, world->machines[to].name, other_end(end)->loop->number,
-              frame_name(data.at[FRAME_HEADER_BYTES]), data.len,
+              frame_name(data.at[FRAME_HEADER_BYTES]), answer_of(data), data.len,
               lost                 ? ", lost"
               : parcel->is_flipped ? ", a bit turns over"
                                    : "");

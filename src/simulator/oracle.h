@@ -121,7 +121,7 @@ void oracle_close(struct oracle *oracle);
 void oracle_on_append(void *observer, struct fake_file *file, struct bytes data);
 void oracle_on_hint_append(void *observer, struct fake_file *file, struct bytes data);
 void oracle_on_sync(void *observer, struct fake_file *file);
-/* The fake engine's hook: a batch is about to be committed. */
+/* The fake engine's hook: a batch has been committed. */
 void oracle_on_commit(void *observer);
 void oracle_on_hint_commit(void *observer);
 

@@ -310,15 +310,13 @@ static void on_commit(struct machine *machine, bool is_hint, const struct fake_t
 void oracle_on_commit(void *observer)
 {
     struct machine *machine = observer;
-    if (machine->dir.engine.bytes_max == UINT64_MAX) /* else it may fail */
-        on_commit(machine, false, &machine->dir.engine.batch);
+    on_commit(machine, false, &machine->dir.engine.batch);
 }
 
 void oracle_on_hint_commit(void *observer)
 {
     struct machine *machine = observer;
-    if (machine->dir.hint_engine.bytes_max == UINT64_MAX)
-        on_commit(machine, true, &machine->dir.hint_engine.batch);
+    on_commit(machine, true, &machine->dir.hint_engine.batch);
 }
 
 /* Starts. */

@@ -21,8 +21,8 @@ static void observe(struct machine *machine)
     dir->hint_disk.on_write = oracle_on_hint_append;
     dir->disk.on_sync = dir->hint_disk.on_sync = oracle_on_sync;
     dir->disk.observer = dir->hint_disk.observer = machine;
-    dir->engine.before_commit = oracle_on_commit;
-    dir->hint_engine.before_commit = oracle_on_hint_commit;
+    dir->engine.committed = oracle_on_commit;
+    dir->hint_engine.committed = oracle_on_hint_commit;
     dir->engine.context = dir->hint_engine.context = machine;
     dir->disk.sync_lies = tamper_lets_syncs_lie(machine->world);
 }
@@ -33,7 +33,7 @@ static void look_away(struct machine *machine)
     struct fake_dir *dir = &machine->dir;
     dir->disk.on_write = dir->hint_disk.on_write = NULL;
     dir->disk.on_sync = dir->hint_disk.on_sync = NULL;
-    dir->engine.before_commit = dir->hint_engine.before_commit = NULL;
+    dir->engine.committed = dir->hint_engine.committed = NULL;
 }
 
 static struct store_limits small_limits(void)
