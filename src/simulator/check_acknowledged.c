@@ -75,7 +75,7 @@ static void on_end(struct world *world, size_t number)
 {
     const struct op *read = history_op(&world->history, number);
     if (!op_is_read(read) || read->outcome > OP_MISS || read->outcome == OP_PENDING || !is_judged(world, read)
-        || world->plan.flushes || !checks_quorums_meet(world))
+        || world->plan.flushes || !checks_quorums_meet(world, read->key))
         return;
     if (world->keys.list[read->key].kind == KEYS_EXPIRING) /* touches may have ended it: judged at the end only */
         return;
@@ -96,7 +96,9 @@ static void on_end(struct world *world, size_t number)
 static bool has_known(const struct world *world, unsigned machine, uint32_t written)
 {
     const struct written *wanted = &world->oracle.written[written];
-    return bitset_has(&world->oracle.copies[machine][wanted->key].known, wanted->number);
+    const struct copy *copy = &world->oracle.copies[machine][wanted->key];
+    return bitset_has(&copy->known, wanted->number) || bitset_has(&copy->freed, wanted->number)
+           || context_covers(&copy->context, &wanted->dot); /* replaced by an attempt that has been overtaken */
 }
 
 static void at_rest(struct world *world)

@@ -84,7 +84,8 @@ static void judge_request(struct world *world, const struct stored *stored)
 {
     const struct written *fresh = &world->oracle.written[stored->fresh];
     const struct key_writes *writes = &world->oracle.keys[stored->key];
-    if (fresh->request == 0 || is_later_time(world, stored))
+    /* While a clock is far ahead and nobody has noticed yet, nothing can be told by it. */
+    if (fresh->request == 0 || world->machines[stored->machine].far_ms != 0 || is_later_time(world, stored))
         return;
     for (uint32_t i = 0; i < writes->count; i++) {
         const struct written *other = &world->oracle.written[writes->list[i]];

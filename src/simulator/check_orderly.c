@@ -34,7 +34,8 @@ static void compare_with_store(struct world *world, struct machine *machine, uns
 void checks_on_recovery(struct world *world, const struct machine *machine, const struct store_recovery *found)
 {
     check_judged(world, &check_orderly);
-    if (machine->end == END_CLEAN && (!found->clean || found->replayed_records != 0 || found->torn_records != 0))
+    if (machine->end == END_CLEAN && !world->plan.faults[FAULT_FULL_DISK]
+        && (!found->clean || found->replayed_records != 0 || found->torn_records != 0))
         check_fails(world, &check_orderly, TRACE_NO_KEY, "%s replays %" PRIu64 " records after a clean stop",
                     machine->name, found->replayed_records);
 }
