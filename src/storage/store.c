@@ -115,17 +115,20 @@ static bool is_untouched(struct store *store)
            && atomic_load(&store->buffer.dirty_records) == 0;
 }
 
-void store_close(struct store *store, hybrid_time newest)
+bool store_close(struct store *store, hybrid_time newest)
 {
+    bool kept = true;
     if (store_is_durable(store) && !is_untouched(store)) {
         uint8_t mark[8];
-        bool kept = checkpoint_rest(store, newest);
+        kept = checkpoint_rest(store, newest);
         wire_write_u64(mark, store->checkpoint.floor_done);
-        if (!kept || !store_put_meta(store, META_CLEAN_STOP, bytes_of(mark, sizeof mark)))
+        kept = kept && store_put_meta(store, META_CLEAN_STOP, bytes_of(mark, sizeof mark));
+        if (!kept)
             store_report(store, "The last checkpoint failed; the log keeps what is missing and the next start replays "
                                 "it.");
     }
     store_abandon(store);
+    return kept;
 }
 
 struct tree *store_tree(struct store *store)

@@ -158,8 +158,9 @@ enum store_open_status store_open(struct store **store, const struct store_limit
                                   const struct store_ports *ports, unsigned loops, struct store_recovery *found);
 
 /* Checkpoints everything, writes the clean-stop mark with `newest` (the hybrid clock) and frees the store. All
- * other threads have ended. The engine and the disk stay the caller's. */
-void store_close(struct store *store, hybrid_time newest);
+ * other threads have ended. The engine and the disk stay the caller's. false: the checkpoint or the mark could not be
+ * written, which has been reported; the next start finds what a killed process would have left. */
+bool store_close(struct store *store, hybrid_time newest);
 /* Frees without writing anything: for tests that crash. */
 void store_abandon(struct store *store);
 

@@ -273,6 +273,43 @@ static void a_failing_checkpoint_loses_nothing_and_is_reported_once(void **state
     fixture_close(&fixture);
 }
 
+static void a_stop_whose_checkpoint_fails_is_not_clean(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture_open(&fixture);
+    fixture_set(&fixture, "a", "one", DURABILITY_COMMITTED);
+    fixture.engine.commit_fails = ENGINE_FULL;
+    assert_false(store_close(fixture.store, fixture.clock));
+    fixture.engine.commit_fails = ENGINE_OK;
+    fixture_open(&fixture);
+    assert_false(fixture.found.clean);
+    assert_int_equal(fixture.found.replayed_records, 1);
+    fixture_expect(&fixture, "a", "one");
+    assert_true(store_close(fixture.store, fixture.clock));
+    fixture_open(&fixture);
+    assert_true(fixture.found.clean);
+    assert_int_equal(fixture.found.replayed_records, 0);
+    fixture_expect(&fixture, "a", "one");
+    fixture_close(&fixture);
+}
+
+static void a_segment_that_was_refused_and_is_not_needed_any_more_hurries_nobody(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture.limits.no_tree = true; /* a store of hints needs a segment only while somebody waits */
+    fixture.disk.bytes_max = 100;
+    fixture_open(&fixture);
+    assert_int_equal(fixture_set(&fixture, "the hint of a key", "one", DURABILITY_COMMITTED), STORE_FULL);
+    fixture.now.mono_ns += (uint64_t)BACKOFF_MAX_MS * 1000000;
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(store_checkpoint_slice(fixture.store, fixture.now, fixture.clock) > 1);
+    fixture_close(&fixture);
+}
+
 static void a_put_that_fails_ends_the_batch(void **state)
 {
     (void)state;
@@ -495,6 +532,8 @@ int main(void)
         cmocka_unit_test(a_record_larger_than_a_segment_gets_its_own),
         cmocka_unit_test(several_large_records_share_the_limit),
         cmocka_unit_test(a_failing_checkpoint_loses_nothing_and_is_reported_once),
+        cmocka_unit_test(a_stop_whose_checkpoint_fails_is_not_clean),
+        cmocka_unit_test(a_segment_that_was_refused_and_is_not_needed_any_more_hurries_nobody),
         cmocka_unit_test(a_put_that_fails_ends_the_batch),
         cmocka_unit_test(the_reserve_is_for_deletes),
         cmocka_unit_test(what_is_accepted_leaves_the_reserve_alone),
