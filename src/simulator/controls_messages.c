@@ -37,16 +37,28 @@ static void several_owners_and_partitions(struct plan *plan)
     plan->episode_ms = 300;
 }
 
+static void several_owners_in_strict_quorums(struct plan *plan)
+{
+    several_owners_and_partitions(plan);
+    plan->sloppy = false;
+}
+
 /* Machines lose power, all quorums are strict. */
 static void several_owners_without_power(struct plan *plan)
 {
     several_owners_and_partitions(plan);
     memset(plan->faults, 0, sizeof plan->faults);
-    plan->faults[FAULT_POWER] = plan->faults[FAULT_WIPE] = plan->faults[FAULT_SLOW_DISK] = true;
+    plan->faults[FAULT_POWER] = plan->faults[FAULT_SLOW_DISK] = plan->faults[FAULT_PAUSE] = true;
     plan->loss_ppm = plan->duplicate_ppm = plan->reorder_ppm = plan->flip_ppm = 0;
+    plan->nodes = 3;
+    plan->clients = 12;
+    plan->read_all_share = 0;
     plan->down_ms = 20;
     plan->sloppy = false;
-    plan->episode_gap_ms = 200;
+    plan->episode_gap_ms = 100;
+    plan->episode_ms = 200;
+    for (int kind = 0; kind < KEY_KINDS; kind++)
+        plan->buckets[kind].durability = DURABILITY_COMMITTED;
 }
 
 static void calm(struct plan *plan)
@@ -352,7 +364,7 @@ const struct control controls_of_messages[] = {
      .frame = lose_some_writes},
     {"fake-acknowledgements", "writes reach nobody but are acknowledged", "quorum", several_owners,
      .frame = acknowledge_for_others},
-    {"fake-deletes", "deletes reach nobody but are acknowledged", "dead", several_owners_and_partitions,
+    {"fake-deletes", "deletes reach nobody but are acknowledged", "dead", several_owners_in_strict_quorums,
      .frame = lose_some_writes},
     {"no-repairs", "replicas say that they have what the asker has, and are not compared", "identical",
      several_owners_and_partitions, .frame = repair_nothing},
@@ -365,7 +377,7 @@ const struct control controls_of_messages[] = {
     {"forward-twice", "some forwarded requests are carried out twice", "linear", calm, .frame = forward_twice},
     {"forward-again", "some forwarded requests are carried out twice", "once", several_owners, .frame = forward_twice},
     {"forward-anywhere", "forwarded writes are coordinated by several nodes", "alone", calm, .frame = forward_anywhere},
-    {"reused-dots", "a dot comes with another value", "dots", several_owners, .frame = reuse_dots},
+    {"reused-dots", "a dot comes with another value [R1]", "dots", several_owners, .frame = reuse_dots},
     {"early-pruning", "pairs are left out of contexts before their time [R4]", "ancestry", several_owners,
      .frame = prune_early},
     {"folded-siblings", "replicas are sent only the newest of several siblings [R8]", "acknowledged",

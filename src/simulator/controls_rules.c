@@ -1,4 +1,4 @@
-/* Negative controls of what survives a process, and of how a ring and an actor begin. */
+/* Negative controls of what survives a process, and of how a ring begins. */
 #include "simulator/controls.h"
 #include "simulator/world.h"
 
@@ -16,12 +16,6 @@ static void with_crashes(struct plan *plan)
     plan->down_ms = 100;
     plan->exceeds_budget = true;
     plan->faults[FAULT_KILL] = true;
-}
-
-static void with_old_copies(struct plan *plan)
-{
-    with_crashes(plan);
-    plan->faults[FAULT_OLD_COPY] = plan->faults[FAULT_POWER] = true;
 }
 
 static void with_power_losses(struct plan *plan)
@@ -54,8 +48,6 @@ static void without_joins(struct plan *plan)
 }
 
 const struct control controls_of_rules[] = {
-    {"same-incarnation", "a process goes on with the incarnation of the one before it [R1]", "dots", with_old_copies,
-     .keeps_incarnation = true},
     {"founds-alone", "a node that should wait for the others founds a ring of its own [R13]", "epochs", without_joins,
      .founds_alone = true},
     {"lost-logs", "of a killed process the log is lost [R15]", "kept", with_crashes, .loses_logs = true},

@@ -102,9 +102,7 @@ void machine_start(struct machine *machine)
     machine->generation++;
     machine->starts++;
     machine->quiet_since_ns = world->now_ns;
-    uint64_t drawn = 1 + (prng_next(&world->prng) >> 1);
-    if (machine->incarnation == 0 || !tamper_keeps_incarnation(world))
-        machine->incarnation = drawn;
+    machine->incarnation = 1 + (prng_next(&world->prng) >> 1);
     WORLD_SAY(world, TRACE_NO_KEY, "%s starts", machine->name);
     process_open(machine);
 }
@@ -136,12 +134,11 @@ static void on_rest_look(struct world *world, const struct event *event)
             world_after(world, REST_LOOK_MS * WORLD_MS_NS, *event);
         return;
     }
-    bool kept = process_close(machine);
-    checks_on_stopped(world, machine, kept);
+    process_close(machine);
     machine->state = MACHINE_DOWN;
     machine->generation++;
     machine->epoch = 0;
-    machine->end = kept ? END_CLEAN : END_KILLED; /* what the log has is there, what was only buffered is gone */
+    machine->end = END_CLEAN;
     WORLD_SAY(world, TRACE_NO_KEY, "%s has stopped", machine->name);
     if (machine->restarts)
         machine_start_later(machine, (START_MS + world_draw(world, START_SPREAD_MS)) * WORLD_MS_NS);

@@ -87,11 +87,6 @@ static bool does(struct world *world, bool tampers)
     return tampers;
 }
 
-bool tamper_keeps_incarnation(struct world *world)
-{
-    return does(world, world->tamper.control != NULL && world->tamper.control->keeps_incarnation);
-}
-
 bool tamper_founds_alone(struct world *world, const struct machine *machine)
 {
     return does(world, world->tamper.control != NULL && world->tamper.control->founds_alone && machine->index == 1);

@@ -32,13 +32,12 @@ struct control {
     /* Now and then while clients are at work. */
     void (*meddle)(struct world *world);
     bool drops_ticks;
-    bool drops_requests;    /* what clients send gets lost now and then, but not their connections */
-    bool unlimits;          /* links take requests without limit */
-    bool keeps_incarnation; /* a process that starts has the incarnation of the one before it */
-    bool founds_alone;      /* the second node knows no seeds */
-    bool loses_logs;        /* of a killed process what was not synced is lost */
-    bool syncs_lie;         /* disks say that they have synced, and have not */
-    bool flips_nothing;     /* frames are taken for damaged that are not */
+    bool drops_requests; /* what clients send gets lost now and then, but not their connections */
+    bool unlimits;       /* links take requests without limit */
+    bool founds_alone;   /* the second node knows no seeds */
+    bool loses_logs;     /* of a killed process what was not synced is lost */
+    bool syncs_lie;      /* disks say that they have synced, and have not */
+    bool flips_nothing;  /* frames are taken for damaged that are not */
 };
 
 struct tamper {
@@ -58,7 +57,6 @@ struct parcel *tamper_frame(struct world *world, struct endpoint *end, struct by
 struct ring_view *tamper_view(struct world *world, struct machine *machine, struct ring_view *view);
 void tamper_reply(struct world *world, struct client *client, struct bytes data);
 bool tamper_unlimits(const struct world *world);
-bool tamper_keeps_incarnation(struct world *world);
 bool tamper_founds_alone(struct world *world, const struct machine *machine);
 bool tamper_loses_logs(struct world *world);
 bool tamper_lets_syncs_lie(struct world *world);
