@@ -31,7 +31,9 @@ struct judge_result {
     uint64_t judged[CHECKS_MAX]; /* in the order of judge_check */
 };
 
+/* Has read nothing yet. Aborts without memory. */
 struct judge *judge_new(void);
+/* Frees what it has read, too. */
 void judge_free(struct judge *judge);
 
 /* The next line of the file. false: `error` (JUDGE_ERROR_MAX bytes) says what is wrong with it. */

@@ -129,6 +129,8 @@ void oracle_on_hint_commit(void *observer);
  * process ended. */
 void oracle_on_start(struct world *world, unsigned machine);
 
+/* Is there a record anywhere that a fault has damaged and that nobody has mended yet? */
+bool oracle_has_rot(const struct world *world);
 /* A bit of this machine's record of a key has turned over. */
 void oracle_on_rot(struct world *world, unsigned machine, int key);
 

@@ -383,3 +383,14 @@ void oracle_on_rot(struct world *world, unsigned machine, int key)
 {
     world->oracle.copies[machine][key].is_rotten = true;
 }
+
+bool oracle_has_rot(const struct world *world)
+{
+    for (unsigned i = 0; i < world->plan.nodes; i++) {
+        for (unsigned key = 0; key < world->keys.count; key++) {
+            if (world->oracle.copies[i][key].is_rotten)
+                return true;
+        }
+    }
+    return false;
+}

@@ -208,7 +208,8 @@ static bool has_converged(const struct world *world)
         const struct machine *machine = &world->machines[i];
         struct hints_counters hints;
         hints_count(node_hints(machine->shared), &hints);
-        if (hints.kept != 0 || !machine_is_restored(machine))
+        /* Who cannot read its record takes no hint of it, until the checker has come round. */
+        if ((hints.kept != 0 && !oracle_has_rot(world)) || !machine_is_restored(machine))
             return false;
     }
     return true;
