@@ -46,7 +46,7 @@ static bool answer_knows(const struct world *world, const struct answer *answer,
     const struct oracle *oracle = &world->oracle;
     for (uint32_t i = 0; i < answer->count; i++) {
         const struct written *other = &oracle->written[answer->list[i]];
-        if (answer->list[i] == wanted || bitset_has(&other->past, oracle->written[wanted].number))
+        if (answer->list[i] == wanted || oracle_replaces(oracle, answer->list[i], wanted))
             return true;
         /* Where one value is answered it is the newest; and whether any is, the newest decides [R6]. */
         bool decides = answer->read->kind != OP_GETS || (answer->read->outcome == OP_MISS && other->is_tombstone);
@@ -92,13 +92,18 @@ static void on_end(struct world *world, size_t number)
     free(answer.list);
 }
 
-/* What was replaced, died and was freed has been known. */
+/* What was replaced, died and was freed has been known, also where the directory has been lost since. What a context
+ * tells of is not enough: that is what the product believes. */
 static bool has_known(const struct world *world, unsigned machine, uint32_t written)
 {
     const struct written *wanted = &world->oracle.written[written];
     const struct copy *copy = &world->oracle.copies[machine][wanted->key];
-    return bitset_has(&copy->known, wanted->number) || bitset_has(&copy->freed, wanted->number)
-           || context_covers(&copy->context, &wanted->dot); /* replaced by an attempt that has been overtaken */
+    const struct key_writes *writes = &world->oracle.keys[wanted->key];
+    bool is_known = bitset_has(&copy->known, wanted->number) || bitset_has(&copy->freed, wanted->number);
+    for (uint32_t i = 0; i < writes->count && !is_known; i++)
+        is_known = (bitset_has(&copy->known, i) || bitset_has(&copy->freed, i))
+                   && oracle_replaces(&world->oracle, writes->list[i], written);
+    return is_known;
 }
 
 static void at_rest(struct world *world)

@@ -255,6 +255,22 @@ bool oracle_machine_holds(const struct oracle *oracle, unsigned machine, uint32_
     return holds;
 }
 
+bool oracle_replaces(const struct oracle *oracle, uint32_t later, uint32_t wanted)
+{
+    const struct written *write = &oracle->written[later];
+    const struct key_writes *writes = &oracle->keys[write->key];
+    uint32_t number = oracle->written[wanted].number;
+    if (bitset_has(&write->past, number))
+        return true;
+    for (uint32_t i = 0; i < writes->count && write->request != 0; i++) {
+        const struct written *attempt = &oracle->written[writes->list[i]];
+        if (attempt->request == write->request && attempt->attempt < write->attempt
+            && bitset_has(&write->past, attempt->number) && bitset_has(&attempt->past, number))
+            return true;
+    }
+    return false;
+}
+
 void oracle_describe(const struct oracle *oracle, const struct copy *copy, char *text, size_t room)
 {
     size_t len = (size_t)snprintf(text, room, "%s", copy->exists ? "" : "nothing");
