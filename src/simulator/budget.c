@@ -50,15 +50,39 @@ static unsigned count_losers(const struct world *world, const struct machine *ma
     return losers;
 }
 
+/* Has the write been acknowledged, or may it still be? What no client asked for by a value of its own counts while it
+ * is live. */
+static bool may_be_acknowledged(const struct world *world, uint32_t written)
+{
+    size_t op = world->oracle.written[written].op;
+    if (op == SIZE_MAX)
+        return false;
+    enum op_outcome outcome = history_op(&world->history, op)->outcome;
+    return outcome == OP_DONE || outcome == OP_PENDING;
+}
+
+/* Would the loss of this copy be one too many for that version? */
+static bool allows_version(const struct world *world, const struct machine *machine, int key, const struct copy *copy,
+                           uint32_t written, bool only_unsynced)
+{
+    unsigned w = plan_w(&world->plan, world->keys.list[key].kind);
+    return (only_unsynced && bitset_has(&copy->durable, world->oracle.written[written].number))
+           || count_losers(world, machine, key, written) + 1 < w;
+}
+
+/* A copy holds, too, what its live versions have replaced: if they were never acknowledged, they may be nowhere else,
+ * and what they had replaced is lost together with them. */
 static bool allows_copy(const struct world *world, const struct machine *machine, int key, const struct copy *copy,
                         bool only_unsynced)
 {
-    unsigned w = plan_w(&world->plan, world->keys.list[key].kind);
+    const struct key_writes *writes = &world->oracle.keys[key];
     for (uint32_t i = 0; i < copy->live_count; i++) {
-        uint32_t written = copy->live[i].written;
-        if (only_unsynced && bitset_has(&copy->durable, world->oracle.written[written].number))
-            continue;
-        if (count_losers(world, machine, key, written) + 1 >= w)
+        if (!allows_version(world, machine, key, copy, copy->live[i].written, only_unsynced))
+            return false;
+    }
+    for (uint32_t i = 0; i < writes->count && copy->live_count > 0; i++) {
+        if (bitset_has(&copy->known, i) && may_be_acknowledged(world, writes->list[i])
+            && !allows_version(world, machine, key, copy, writes->list[i], only_unsynced))
             return false;
     }
     return true;
