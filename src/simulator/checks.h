@@ -110,6 +110,8 @@ void checks_on_flipped(struct world *world, const struct machine *machine, const
 void checks_on_version(struct world *world, unsigned machine, uint32_t written, const struct version *version,
                        uint64_t digest);
 void checks_on_restless(struct world *world, const struct machine *machine);
+/* It has stopped; `kept`: it says that everything is checkpointed. */
+void checks_on_stopped(struct world *world, const struct machine *machine, bool kept);
 struct copy;
 /* A process that starts has found this copy of a key, and the one before it had that one. */
 void checks_on_found(struct world *world, const struct machine *machine, int key, const struct copy *before,

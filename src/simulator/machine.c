@@ -134,11 +134,12 @@ static void on_rest_look(struct world *world, const struct event *event)
             world_after(world, REST_LOOK_MS * WORLD_MS_NS, *event);
         return;
     }
-    process_close(machine);
+    bool kept = process_close(machine);
+    checks_on_stopped(world, machine, kept);
     machine->state = MACHINE_DOWN;
     machine->generation++;
     machine->epoch = 0;
-    machine->end = END_CLEAN;
+    machine->end = kept ? END_CLEAN : END_KILLED; /* what the log has is there, what was only buffered is gone */
     WORLD_SAY(world, TRACE_NO_KEY, "%s has stopped", machine->name);
     if (machine->restarts)
         machine_start_later(machine, (START_MS + world_draw(world, START_SPREAD_MS)) * WORLD_MS_NS);

@@ -273,17 +273,18 @@ static void close_loops(struct machine *machine)
     }
 }
 
-void process_close(struct machine *machine)
+bool process_close(struct machine *machine)
 {
     hybrid_time last = storing_newest(machine);
     close_loops(machine);
     machine->storage_at_ns = 0;
     node_shared_free(machine->shared);
     machine->shared = NULL;
-    store_close(machine->store, last);
+    bool kept = store_close(machine->store, last);
     if (machine->hint_store != NULL)
-        store_close(machine->hint_store, last);
+        kept &= store_close(machine->hint_store, last);
     machine->store = machine->hint_store = NULL;
+    return kept;
 }
 
 /* Vanishing. */

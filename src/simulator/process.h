@@ -11,8 +11,8 @@ void process_open(struct machine *machine);
 void process_quiesce(struct machine *machine);
 /* Takes the links down once all clients have gone; has everything ended? */
 bool process_rests(struct machine *machine);
-/* Checkpoints and frees everything. */
-void process_close(struct machine *machine);
+/* Checkpoints and frees everything. false: not everything could be checkpointed. */
+bool process_close(struct machine *machine);
 
 /* For a process that is no more (crash.c). Takes it out of the world: clients and links are told `later_ns` from now at
  * the latest. */
