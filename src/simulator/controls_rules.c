@@ -48,8 +48,8 @@ static void without_joins(struct plan *plan)
 }
 
 const struct control controls_of_rules[] = {
-    {"founds-alone", "a node that should wait for the others founds a ring of its own [R13]", "epochs", without_joins,
-     .founds_alone = true},
+    {"founds-alone", "two nodes that should wait for the others found rings of their own [R13]", "epochs",
+     without_joins, .founds_alone = true},
     {"lost-logs", "of a killed process the log is lost [R15]", "kept", with_crashes, .loses_logs = true},
     {"lying-syncs", "disks only say that they have synced [R15]", "kept", with_power_losses, .syncs_lie = true},
     {"good-flips", "frames count as damaged that are not, and are believed", "verified", with_flips,

@@ -89,7 +89,8 @@ static bool does(struct world *world, bool tampers)
 
 bool tamper_founds_alone(struct world *world, const struct machine *machine)
 {
-    return does(world, world->tamper.control != NULL && world->tamper.control->founds_alone && machine->index == 1);
+    return does(world, world->tamper.control != NULL && world->tamper.control->founds_alone
+                           && (machine->index == 1 || machine->index == 2));
 }
 
 bool tamper_loses_logs(struct world *world)

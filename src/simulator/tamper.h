@@ -34,7 +34,7 @@ struct control {
     bool drops_ticks;
     bool drops_requests; /* what clients send gets lost now and then, but not their connections */
     bool unlimits;       /* links take requests without limit */
-    bool founds_alone;   /* the second node knows no seeds */
+    bool founds_alone;   /* the second node and the third know no seeds */
     bool loses_logs;     /* of a killed process what was not synced is lost */
     bool syncs_lie;      /* disks say that they have synced, and have not */
     bool flips_nothing;  /* frames are taken for damaged that are not */
