@@ -127,7 +127,15 @@ static void come_back(struct membership *membership, struct instant now)
         membership->joining = (struct joining){.is_asking = true, .began_ns = now.mono_ns, .ask_ns = now.mono_ns};
 }
 
-/* Nothing is said before it is certain that it will be remembered who said it. */
+/* The only member of its ring, whom nobody invites: there is nobody to whom it could say anything. */
+static bool is_alone(const struct membership *membership)
+{
+    const struct table *table = membership->state.table;
+    return table != NULL && table->view->member_count == 1 && membership->state.invited_by[0] == '\0';
+}
+
+/* Nothing is said before it is certain that it will be remembered who said it. On a full disk a node that is alone
+ * serves all the same. */
 static bool start(struct membership *membership, struct instant now)
 {
     if (membership->is_started)
@@ -137,7 +145,7 @@ static bool start(struct membership *membership, struct instant now)
     if (now.mono_ns < membership->start_ns)
         return false;
     membership->start_ns = now.mono_ns + (uint64_t)RETRY_MS * MS;
-    if (!say_keep(membership))
+    if (!say_keep(membership) && !is_alone(membership))
         return false;
     if (membership->ports.stored != NULL)
         membership->found = membership->ports.stored(membership->ports.host);

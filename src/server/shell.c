@@ -278,7 +278,10 @@ static bool judge_copies(struct shell *shell)
         hints_load(node_hints(shell->shared), hints_of(shell, shell->loop_count + 1));
     /* A process that comes after this one must not find the note before the doubt is kept. */
     node_keep_standing(shell->shared);
-    return shell->data.engine == NULL || last_run_note(&shell->dir, shell->log);
+    if (shell->data.engine == NULL || last_run_note(&shell->dir, shell->log))
+        return true;
+    /* On a full disk an older note stays, and makes the next start doubt more than it would have to. */
+    return shell->last.is_known;
 }
 
 static bool open_cluster(struct shell *shell)
