@@ -140,7 +140,7 @@ class DiskFull(harness.TestCase):
         self.assertEqual(book.problems(server), [])
 
     def test_a_full_map_is_usable_after_deletes(self):
-        server = self.server("--map-size", "16m", "--map-reserve", "4m", "--grace", "1s", *SMALL)
+        server = self.server("--map-size", "24m", "--map-reserve", "10m", "--grace", "1s", *SMALL)
         book = ledger.Ledger(scale=16)
         self.write_until_refused(server, book)
         with server.connect() as client:
