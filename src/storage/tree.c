@@ -45,6 +45,11 @@ uint64_t tree_leaf(const struct tree *tree, uint32_t partition_count, uint16_t p
     return atomic_load_explicit(&tree->leaves[tree_place(leaf * partition_count + partition)], memory_order_relaxed);
 }
 
+static bool is_used(const struct tree *tree, uint32_t leaf)
+{
+    return atomic_load_explicit(&tree->block_is_used[leaf & (TREE_BLOCKS - 1)], memory_order_relaxed);
+}
+
 /* Sums would hide two leaves that have changed places; empty leaves are passed over, so nothing at all gives 0. Block
  * by block, as they lie in memory. */
 uint64_t tree_root(const struct tree *tree, uint32_t partition_count, uint16_t partition)
@@ -53,6 +58,8 @@ uint64_t tree_root(const struct tree *tree, uint32_t partition_count, uint16_t p
     uint32_t count = tree_leaves_of_partition(partition_count);
     uint32_t blocks = partition_count < TREE_BLOCKS ? TREE_BLOCKS / partition_count : 1;
     for (uint32_t block = 0; block < blocks; block++) {
+        if (!is_used(tree, block * partition_count + partition))
+            continue;
         for (uint32_t i = block; i < count; i += blocks) {
             uint64_t leaf = tree_leaf(tree, partition_count, partition, i);
             if (leaf != 0)

@@ -29,7 +29,8 @@ struct tree_suspect {
 };
 
 struct tree {
-    _Atomic uint64_t *leaves; /* sums over the newest records, by tree_place */
+    _Atomic uint64_t *leaves;                /* sums over the newest records, by tree_place */
+    _Atomic(bool) block_is_used[TREE_BLOCKS]; /* false: all its leaves are 0, and have always been */
 
     atomic_flag guard; /* of the suspects; taken for a few instructions */
     _Atomic uint32_t suspect_count;
@@ -68,11 +69,19 @@ static inline void tree_prepare(const struct tree *tree, uint32_t hash)
     __builtin_prefetch((const void *)&tree->leaves[tree_place_of_hash(hash)], 1);
 }
 
+static inline void tree_add(struct tree *tree, uint32_t place, uint64_t difference)
+{
+    _Atomic(bool) *is_used = &tree->block_is_used[place / TREE_BLOCK_LEAVES];
+    if (!atomic_load_explicit(is_used, memory_order_relaxed))
+        atomic_store_explicit(is_used, true, memory_order_relaxed);
+    atomic_fetch_add_explicit(&tree->leaves[place], difference, memory_order_relaxed);
+}
+
 /* A record has become another one. Under its key's stripe; two stripes may have records in one leaf. */
 static inline void tree_change(struct tree *tree, uint32_t hash, uint64_t before, uint64_t after)
 {
     if (before != after)
-        atomic_fetch_add_explicit(&tree->leaves[tree_place_of_hash(hash)], after - before, memory_order_relaxed);
+        tree_add(tree, tree_place_of_hash(hash), after - before);
 }
 
 /* A damaged record of the engine has been replaced; or somebody wants a partition's leaves looked at. Any thread. */

@@ -108,7 +108,7 @@ static enum tree_load load_block(struct tree *tree, struct engine *engine, unsig
     for (unsigned i = 0; i < TREE_BLOCK_LEAVES && is_good; i++) {
         size_t place = (size_t)block * TREE_BLOCK_LEAVES + i;
         tree->stored[place] = wire_read_u64(&reader);
-        atomic_store_explicit(&tree->leaves[place], tree->stored[place], memory_order_relaxed);
+        tree_add(tree, (uint32_t)place, tree->stored[place]);
     }
     blob_release(value);
     return is_good ? TREE_LOADED : TREE_DAMAGED;
@@ -204,7 +204,7 @@ static uint64_t correct_leaf(struct tree *tree, const uint64_t *actual, uint32_t
         return 0;
     tree->stored[place] += difference;
     mark_unsaved(tree, place);
-    atomic_fetch_add_explicit(&tree->leaves[place], difference, memory_order_relaxed);
+    tree_add(tree, place, difference);
     return 1;
 }
 
@@ -239,7 +239,7 @@ static uint64_t correct_all(struct tree *tree, struct engine *engine, bool *fail
             continue;
         tree->stored[place] += difference;
         mark_unsaved(tree, place);
-        atomic_fetch_add_explicit(&tree->leaves[place], difference, memory_order_relaxed);
+        tree_add(tree, place, difference);
         wrong++;
     }
     tree_free(actual);
