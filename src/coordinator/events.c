@@ -156,7 +156,7 @@ static void on_node_silent(struct round *round, uint32_t node)
     if (round->kind == ROUND_GET)
         get_on_silence(round);
     else
-        put_on_silence(round);
+        put_on_silence(round, (unsigned)place);
 }
 
 unsigned coordinator_on_peer_silent(struct coordinator *coordinator, struct instant now, uint32_t node)

@@ -312,12 +312,6 @@ unsigned round_send_to_stand_ins(struct round *round, unsigned max)
     return sent;
 }
 
-bool round_may_widen(const struct round *round)
-{
-    return has_stand_ins(round) && round->next_stand_in < round->coordinator->view->member_count
-           && round->place_count < ROUND_PLACES_MAX;
-}
-
 unsigned round_send_in_need(struct round *round, unsigned max)
 {
     unsigned sent = 0;

@@ -310,6 +310,15 @@ static void widen_writes(struct round *round)
         (void)round_send_in_need(round, missing - lively);
 }
 
+/* Writes are not hedged. An owner that is only slow has the write in a moment, and reads count on that: were W made up
+ * with a stand-in, which they do not ask, they could miss in a healthy ring what has been acknowledged. Who is silent
+ * is told of by put_on_silence. */
+static void wait_for_writes(struct round *round)
+{
+    round->hedge_ns = 0;
+    round_set_timer(round);
+}
+
 static void advance_writes(struct round *round)
 {
     if (round->request != NULL && quorum_verdict_of(&round->writes) == QUORUM_MET)
@@ -330,7 +339,7 @@ static void advance_writes(struct round *round)
     if (quorum_count(round_writes_out(round)) < quorum_missing(&round->writes))
         give_up(round, FAILURE_TIMEOUT); /* the local copy has it, and perhaps others */
     else
-        round_set_timer(round);
+        wait_for_writes(round);
 }
 
 /* The new record goes to all other owners that are up, and for each that is not to the next node that can stand in for
@@ -353,8 +362,6 @@ static void write_others(struct round *round)
     }
     if (round->missing != 0)
         (void)round_send_to_stand_ins(round, RING_COPIES_MAX);
-    if (!round_may_widen(round))
-        round->hedge_ns = 0; /* all have been asked that can be */
     advance_writes(round);
 }
 
@@ -489,22 +496,6 @@ void put_on_restamped(struct round *round)
     write_others(round);
 }
 
-/* Owners that take longer than they use to: others may keep it for them meanwhile. */
-static void hedge_writes(struct round *round)
-{
-    uint16_t late = round_writes_out(round) & round->writes.owners;
-    unsigned missing = quorum_missing(&round->writes);
-    for (unsigned place = 0; place < round->owner_count; place++) {
-        if ((late & quorum_bit(place)) != 0)
-            round_note_missing(round, place);
-    }
-    for (unsigned sent = round_send_to_stand_ins(round, missing); sent > 0; sent--)
-        counter_increment(&round->coordinator->counters.hedges);
-    if (!round_may_widen(round))
-        round->hedge_ns = 0;
-    round_set_timer(round);
-}
-
 /* For a plain set a hedge is enough. What builds on a value had better know it, for read-modify-writes are exact while
  * nothing fails, and answers that are just slow are no failure. */
 static bool has_waited_enough(struct round *round)
@@ -535,18 +526,19 @@ void put_on_hedge(struct round *round)
     round->hedge_ns = 0;
     if (round->phase == ROUND_READING)
         hedge_reads(round);
-    else if (round->phase == ROUND_WRITING)
-        hedge_writes(round);
     else
         round_set_timer(round);
 }
 
-void put_on_silence(struct round *round)
+void put_on_silence(struct round *round, unsigned place)
 {
-    if (round->phase == ROUND_READING)
+    if (round->phase == ROUND_READING) {
         advance_reads(round);
-    else if (round->phase == ROUND_WRITING)
-        hedge_writes(round);
+    } else if (round->phase == ROUND_WRITING) {
+        round_note_missing(round, place);
+        widen_writes(round);
+        wait_for_writes(round);
+    }
 }
 
 void put_on_deadline(struct round *round)

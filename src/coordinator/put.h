@@ -15,8 +15,8 @@ void put_on_write(struct round *round, unsigned place, hybrid_time winner);
 /* The round's own op, a restamp, has come back. */
 void put_on_restamped(struct round *round);
 void put_on_hedge(struct round *round);
-/* A node that was asked has fallen silent. */
-void put_on_silence(struct round *round);
+/* The node at `place`, which owes an answer, has fallen silent. */
+void put_on_silence(struct round *round, unsigned place);
 void put_on_deadline(struct round *round);
 void put_on_view(struct round *round);
 

@@ -78,7 +78,7 @@ struct round {
     uint16_t write_asked;  /* places that have been sent a WRITE under this id */
     uint16_t acknowledged; /* get: of write_asked, who has answered */
     uint16_t stale;        /* places that said that the view is old */
-    uint16_t missing;      /* owners that are down, that refuse, or that take too long: put */
+    uint16_t missing;      /* put: owners that are down, silent, or refuse; not who is slow */
     uint16_t stood_for;    /* owners for whom somebody stands in */
     uint8_t restamps;
     uint8_t hints_read;     /* owners whose hints this node, standing in, has looked up */
@@ -205,8 +205,6 @@ bool round_send(struct round *round, unsigned place, bool is_repair, bool awaite
 /* Sends `made` to further nodes, one for each owner that is missing and for which nobody stands in yet, but at most
  * `max`; returns how many. */
 unsigned round_send_to_stand_ins(struct round *round, unsigned max);
-/* Is there anybody left who could? */
-bool round_may_widen(const struct round *round);
 /* Sends `made` to owners that are silent but linked and have not been sent it. */
 unsigned round_send_in_need(struct round *round, unsigned max);
 /* A put: this place will not keep the write. */

@@ -75,7 +75,7 @@ static void on_end(struct world *world, size_t number)
 {
     const struct op *read = history_op(&world->history, number);
     if (!op_is_read(read) || read->outcome > OP_MISS || read->outcome == OP_PENDING || !is_judged(world, read)
-        || world->plan.flushes || !checks_quorums_meet(world, read->key))
+        || world->plan.flushes || !checks_quorums_meet(world))
         return;
     if (world->keys.list[read->key].kind == KEYS_EXPIRING) /* touches may have ended it: judged at the end only */
         return;

@@ -92,7 +92,7 @@ static void judge_known(struct world *world, size_t number, struct bytes value)
 static void on_end(struct world *world, size_t number)
 {
     const struct op *read = history_op(&world->history, number);
-    if (!op_is_read(read) || read->outcome != OP_DONE || !checks_quorums_meet(world, read->key))
+    if (!op_is_read(read) || read->outcome != OP_DONE || !checks_quorums_meet(world))
         return;
     enum key_kind kind = world->keys.list[read->key].kind;
     if (kind == KEYS_COUNTER || !plan_is_strict(&world->plan, kind))

@@ -19,9 +19,9 @@ static bool is_new_enough(const struct world *world, const struct op *read, uint
 static void on_end(struct world *world, size_t number)
 {
     const struct op *read = history_op(&world->history, number);
-    if (!checks_quorums_meet(world, read->key) || !op_is_read(read)
-        || (read->outcome != OP_DONE && read->outcome != OP_MISS) || world->plan.flushes
-        || world->keys.list[read->key].kind != KEYS_LATEST || !plan_is_strict(&world->plan, KEYS_LATEST))
+    if (!checks_quorums_meet(world) || !op_is_read(read) || (read->outcome != OP_DONE && read->outcome != OP_MISS)
+        || world->plan.flushes || world->keys.list[read->key].kind != KEYS_LATEST
+        || !plan_is_strict(&world->plan, KEYS_LATEST))
         return;
     for (size_t i = 0; i < world->history.count; i++) {
         const struct op *write = history_op(&world->history, i);

@@ -81,20 +81,9 @@ void check_fails(struct world *world, const struct check *check, int key, const 
     WORLD_SAY(world, key, "%s: %s", check->name, checks->text);
 }
 
-static bool had_stand_ins(const struct world *world, int key)
+bool checks_quorums_meet(const struct world *world)
 {
-    for (unsigned i = 0; i < world->plan.nodes; i++) {
-        if (world->oracle.hints[i][key].count != 0)
-            return true;
-    }
-    return false;
-}
-
-bool checks_quorums_meet(const struct world *world, int key)
-{
-    if (!world->plan.sloppy || world->must_serve || world->plan.nodes == 1)
-        return true;
-    return !world->checks.faults_began && key >= 0 && !had_stand_ins(world, key);
+    return !world->plan.sloppy || world->must_serve || world->plan.nodes == 1 || !world->checks.faults_began;
 }
 
 #define TELL(world, call, ...)                                                                                         \

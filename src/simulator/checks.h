@@ -77,10 +77,10 @@ static inline bool checks_failed(const struct checks *checks)
     return checks->failed != NULL;
 }
 
-/* Do read and write quorums of a key overlap at this moment, whoever answered? Not in a sloppy quorum while things go
- * wrong, or where somebody has stood in for an owner that was slow: what stand-ins keep is read only when it has been
- * handed over. */
-bool checks_quorums_meet(const struct world *world, int key);
+/* Do read and write quorums overlap at this moment, whoever answered? Not in a sloppy quorum while things go wrong:
+ * what stand-ins keep is read only when it has been handed over. Until something has failed there are none, for nobody
+ * stands in for an owner that is only slow. */
+bool checks_quorums_meet(const struct world *world);
 
 /* The claim does not hold. Only the first failure counts, and only of a check in force. */
 void check_fails(struct world *world, const struct check *check, int key, const char *format, ...)
