@@ -184,6 +184,8 @@ static enum engine_status read_meta(struct engine *engine, const char *name, str
     struct fake_engine *fake = fake_of(engine);
     struct bytes key = bytes_of_text(name);
     size_t row = lower_bound(&fake->meta, key);
+    if (fake->meta_fails != ENGINE_OK)
+        return fake->meta_fails;
     if (!is_at(&fake->meta, row, key))
         return ENGINE_ABSENT;
     *value = copy_of(blob_bytes(fake->meta.rows[row].record));

@@ -22,9 +22,9 @@ struct fake_engine {
     struct fake_table records, meta;
     struct fake_table batch, batch_meta; /* not yet committed, in the order of the calls */
     bool in_batch;
-    uint64_t bytes_max;                                     /* of records; a batch that needs more is ENGINE_FULL */
-    enum engine_status commit_fails, read_fails, put_fails; /* ENGINE_OK: it works */
-    unsigned fail_after;                                    /* so many commits succeed before commit_fails counts */
+    uint64_t bytes_max; /* of records; a batch that needs more is ENGINE_FULL */
+    enum engine_status commit_fails, read_fails, put_fails, meta_fails; /* ENGINE_OK: it works */
+    unsigned fail_after; /* so many commits succeed before commit_fails counts */
     bool nearly_full;
     uint64_t bytes_reserved;
     /* What happens between the snapshot of a read and its return, and before a commit. NULL: nothing. */

@@ -177,9 +177,8 @@ static enum engine_status put_batch(struct store *store, size_t count, bool last
         status = tree_put(store->tree, engine);
     if (status == ENGINE_OK && last && checkpoint->moves_floor)
         status = put_number_pair(engine, META_LOG_FLOOR, checkpoint->floor, atomic_load(&store->logs.next_sequence));
-    static const uint8_t no_mark[8];
     if (status == ENGINE_OK && checkpoint->erases_mark)
-        status = engine->ops->put_meta(engine, META_CLEAN_STOP, bytes_of(no_mark, sizeof no_mark));
+        status = engine->ops->put_meta(engine, META_CLEAN_STOP, store_in_use());
     uint8_t clock[8];
     newest = newest_of_batch(checkpoint, count, newest);
     wire_write_u64(clock, newest);
@@ -301,6 +300,7 @@ enum engine_status checkpoint_write_batch(struct store *store, hybrid_time newes
         tree_settle(store->tree);
     if (status == ENGINE_OK) {
         checkpoint->erases_mark = false;
+        atomic_store(&store->looks_stopped, false);
         settle_batch(store, count);
         note_success(store);
     } else {

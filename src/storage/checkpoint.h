@@ -38,8 +38,8 @@ struct batch_item {
 struct checkpoint {
     bool running;
     bool moves_floor; /* false while replay makes room for itself */
-    bool erases_mark; /* the first batch takes the clean-stop mark away: a store of hints, of which it may be the only
-                         one */
+    bool erases_mark; /* the next batch marks the directory as in use: a store of hints, of which it may be the only
+                         one, and where a full disk did not allow it earlier */
     struct dirty_ref *refs;
     size_t count, next, capacity;
     struct batch_item *batch;
@@ -67,6 +67,6 @@ void checkpoint_close(struct store *store);
 enum { LOG_FLOOR_LEN = 16 };
 #define META_LOG_FLOOR   "log-floor"
 #define META_HYBRID_TIME "hybrid-time"
-#define META_CLEAN_STOP  "clean-stop"
+#define META_CLEAN_STOP  "clean-stop" /* the floor at the last clean stop; or store_in_use(): none since then */
 
 #endif

@@ -58,6 +58,7 @@ struct store {
     _Atomic bool nearly_full;                   /* the engine has only its reserve left */
     _Atomic uint64_t map_share;                 /* most dirty bytes for which the map has room before its reserve */
     _Atomic bool engine_fails;                  /* the last batch failed */
+    _Atomic bool looks_stopped;                 /* the clean-stop mark could not be erased yet: updates wait for that */
     _Atomic bool log_exhausted;                 /* no segment can be had, and no checkpoint would free one */
     _Atomic bool checkpoint_wanted;             /* start a round whatever the limits say */
     _Atomic uint64_t rounds_begun, rounds_done; /* of checkpoints, for marks */
@@ -105,6 +106,13 @@ struct bytes store_engine_key(uint8_t *at, uint16_t partition, struct bytes key)
  * memory). */
 enum store_status store_read_engine(struct store *store, unsigned reader, uint16_t partition, struct bytes key,
                                     struct blob **record);
+
+/* The clean-stop mark of a directory that is in use: no log floor is so high. */
+static inline struct bytes store_in_use(void)
+{
+    static const uint8_t mark[8] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    return bytes_of(mark, sizeof mark);
+}
 
 /* Evicts until the buffer is within its memory. Without any lock. */
 void store_evict(struct store *store);

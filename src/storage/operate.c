@@ -164,12 +164,25 @@ static enum progress admit_to_map(struct store *store, uint64_t size, uint64_t d
     return MUST_WAIT;
 }
 
+/* What is acknowledged now would be missed by nobody if it got lost. */
+static enum progress await_mark(struct store *store, enum store_status *status)
+{
+    if (!atomic_load(&store->engine_fails)) {
+        atomic_store(&store->checkpoint_wanted, true);
+        return MUST_WAIT;
+    }
+    *status = STORE_FULL;
+    return FINISHED;
+}
+
 /* Is there room for what the update wants to leave in memory and engine? */
 static enum progress admit_durable(struct store *store, const struct store_op *op, const struct blob *record,
                                    enum store_status *status)
 {
     uint64_t dirty = atomic_load_explicit(&store->buffer.dirty_bytes, memory_order_relaxed);
     uint64_t size = record == NULL ? 0 : op->key.len + record->len;
+    if (atomic_load_explicit(&store->looks_stopped, memory_order_relaxed))
+        return await_mark(store, status);
     enum progress progress = op->uses_reserve ? FINISHED : admit_to_map(store, size, dirty, status);
     if (progress == MUST_WAIT || *status != STORE_OK)
         return progress;

@@ -32,6 +32,8 @@ struct replay {
     struct stream **heap; /* the lowest sequence on top */
     size_t heap_count;
     uint64_t floor, sequence_last, generation_last;
+    bool has_mark; /* there is a clean-stop mark, or one that the directory is in use */
+    uint64_t mark;
     hybrid_time clock; /* of the last checkpoint */
     struct arena arena;
     bool failed, built_tree;
@@ -45,45 +47,64 @@ static void fail(struct replay *replay, const char *text)
 
 /* ---- What the last checkpoint said ---- */
 
-static uint64_t read_number(struct replay *replay, const char *name, size_t len, uint64_t *second)
+/* false: there is no such value, or replay has failed. */
+static bool read_number(struct replay *replay, const char *name, size_t len, uint64_t *first, uint64_t *second)
 {
-    struct blob *value = store_read_meta(replay->store, name);
-    if (value == NULL)
-        return 0;
+    struct blob *value;
+    enum store_status status = store_find_meta(replay->store, name, &value);
+    if (status != STORE_OK && status != STORE_ABSENT)
+        fail(replay, "The data directory's meta table (log floor, clock, stop mark) could not be read; nothing was "
+                     "changed; check the disk of the data directory.");
+    if (status != STORE_OK)
+        return false;
     if (value->len != len)
         fail(replay,
              "The data directory's meta table is damaged (log floor, clock or stop mark); restore the directory "
              "from a copy.");
     struct wire_reader reader = wire_reader_of(blob_bytes(value));
-    uint64_t first = wire_read_u64(&reader);
+    *first = wire_read_u64(&reader);
     if (second != NULL)
         *second = wire_read_u64(&reader);
     blob_release(value);
-    return first;
+    return true;
+}
+
+/* Without any mark nothing has ever run here, unless a checkpoint says otherwise. */
+static bool says_clean(const struct replay *replay, uint64_t floor)
+{
+    return replay->has_mark ? replay->mark == floor : floor == 0;
 }
 
 static void read_meta(struct replay *replay)
 {
     uint64_t next_sequence = 1;
-    replay->floor = read_number(replay, META_LOG_FLOOR, LOG_FLOOR_LEN, &next_sequence);
+    (void)read_number(replay, META_LOG_FLOOR, LOG_FLOOR_LEN, &replay->floor, &next_sequence);
     replay->sequence_last = next_sequence == 0 ? 0 : next_sequence - 1;
     replay->generation_last = replay->floor == 0 ? 0 : replay->floor - 1;
-    replay->found->newest = replay->clock = read_number(replay, META_HYBRID_TIME, 8, NULL);
-    uint64_t stopped_at = read_number(replay, META_CLEAN_STOP, 8, NULL);
-    replay->found->clean = stopped_at == replay->floor;
+    (void)read_number(replay, META_HYBRID_TIME, 8, &replay->clock, NULL);
+    replay->found->newest = replay->clock;
+    replay->has_mark = read_number(replay, META_CLEAN_STOP, 8, &replay->mark, NULL);
+    replay->found->clean = says_clean(replay, replay->floor);
 }
 
-/* The mark is only told to the operator: what is replayed depends on the segments alone. */
-static void erase_clean_mark(struct replay *replay)
+/* What is replayed depends on the segments alone. But what is not in them, because it was buffered or power was lost,
+ * is missed only by whoever finds that the last stop was not clean: so before anything is acknowledged the directory is
+ * marked as in use. On a full disk updates wait for that. A store of hints is marked with its first batch: nobody
+ * judges by it, and it is to cost nothing while it is empty. */
+static void mark_in_use(struct replay *replay)
 {
-    uint8_t mark[8] = {0};
-    if (replay->found->clean && store_is_of_hints(replay->store)) {
-        replay->store->checkpoint.erases_mark = replay->floor != 0;
+    struct store *store = replay->store;
+    if (!says_clean(replay, store->checkpoint.floor_done))
         return;
-    }
-    if (replay->found->clean && replay->floor != 0
-        && !store_put_meta(replay->store, META_CLEAN_STOP, bytes_of(mark, sizeof mark)))
-        store_report(replay->store, "The data directory could not be marked as in use; check its disk.");
+    if (!store_is_of_hints(store) && store_put_meta(store, META_CLEAN_STOP, store_in_use()))
+        return;
+    store->checkpoint.erases_mark = true;
+    if (store_is_of_hints(store))
+        return;
+    store_report(store, "The data directory could not be marked as in use because its disk is full or fails; updates "
+                        "are refused until it can be; free space or check the disk.");
+    atomic_store(&store->looks_stopped, true);
+    atomic_store(&store->checkpoint_wanted, true);
 }
 
 /* ---- The segments ---- */
@@ -479,7 +500,7 @@ bool replay_all(struct store *store, struct store_recovery *found)
     }
     if (!replay->failed) {
         settle(replay);
-        erase_clean_mark(replay);
+        mark_in_use(replay);
     }
     bool ok = !replay->failed;
     arena_close(&replay->arena);

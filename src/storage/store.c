@@ -243,12 +243,21 @@ bool store_put_meta(struct store *store, const char *name, struct bytes value)
            && engine->ops->commit(engine) == ENGINE_OK;
 }
 
-struct blob *store_read_meta(struct store *store, const char *name)
+enum store_status store_find_meta(struct store *store, const char *name, struct blob **value)
 {
     struct engine *engine = store->ports.engine;
-    struct blob *value = NULL;
-    if (engine == NULL || engine->ops->read_meta(engine, name, &value) != ENGINE_OK)
-        return NULL;
+    *value = NULL;
+    enum engine_status status = engine == NULL ? ENGINE_ABSENT : engine->ops->read_meta(engine, name, value);
+    if (status == ENGINE_OK)
+        return STORE_OK;
+    *value = NULL;
+    return status == ENGINE_ABSENT ? STORE_ABSENT : STORE_IO;
+}
+
+struct blob *store_read_meta(struct store *store, const char *name)
+{
+    struct blob *value;
+    (void)store_find_meta(store, name, &value);
     return value;
 }
 

@@ -143,7 +143,7 @@ enum store_open_status { STORE_OPEN_OK, STORE_OPEN_FAILED /* report() said why *
 
 /* What start-up found. */
 struct store_recovery {
-    bool clean; /* the last stop was clean: nothing to replay */
+    bool clean; /* the last stop was clean: nothing to replay. Also where nothing has ever run */
     uint64_t replayed_records, replayed_bytes;
     uint64_t torn_records; /* tails of segments that do not verify: never acknowledged, unless power was lost or the
                             * disk damaged them */
@@ -233,7 +233,10 @@ void store_correct_tree(struct store *store, uint32_t partition_count, uint16_t 
 /* Named values that belong to the node, kept with the checkpoint (identity, flush time ...). The write is synced when
  * it returns true. Storage thread, or before the threads start. A volatile store forgets them. */
 bool store_put_meta(struct store *store, const char *name, struct bytes value);
-/* A blob that the caller releases, or NULL. */
+/* *value: a blob that the caller releases. STORE_OK, STORE_ABSENT, or STORE_IO: there may be one, but it cannot be
+ * read. */
+enum store_status store_find_meta(struct store *store, const char *name, struct blob **value);
+/* The same for those to whom one that cannot be read is none: the blob, or NULL. */
 struct blob *store_read_meta(struct store *store, const char *name);
 
 struct store_stats {

@@ -48,6 +48,68 @@ static void a_clean_stop_needs_no_replay(void **state)
     fixture_close(&fixture);
 }
 
+static void what_never_finished_a_checkpoint_has_run_all_the_same(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture_open(&fixture);
+    assert_true(fixture.found.clean);
+    assert_int_equal(fixture_set(&fixture, "a", "acknowledged", DURABILITY_BUFFERED), STORE_OK);
+    fixture_crash(&fixture); /* before any checkpoint: neither log nor engine knows of it */
+    fixture_open(&fixture);
+    assert_int_equal(fixture.found.replayed_records, 0);
+    assert_false(fixture.found.clean);
+    fixture_stop(&fixture);
+    fixture_open(&fixture);
+    assert_true(fixture.found.clean);
+    fixture_close(&fixture);
+}
+
+static void nothing_is_acknowledged_before_the_directory_is_marked_as_in_use(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture_open(&fixture);
+    fixture_set(&fixture, "a", "one", DURABILITY_COMMITTED);
+    fixture_stop(&fixture);
+    fixture.engine.commit_fails = ENGINE_FULL;
+    fixture_open(&fixture);
+    assert_int_equal(fixture.reports, 1);
+    assert_int_equal(fixture_set(&fixture, "b", "two", DURABILITY_COMMITTED), STORE_FULL);
+    assert_int_equal(fixture_erase(&fixture, "a"), STORE_FULL);
+    fixture_expect(&fixture, "a", "one");
+    fixture_crash(&fixture);
+    fixture_open(&fixture);
+    assert_true(fixture.found.clean); /* and nothing was lost */
+    fixture.engine.commit_fails = ENGINE_OK;
+    fixture.now.mono_ns += (uint64_t)BACKOFF_MAX_MS * 1000000;
+    assert_int_equal(fixture_set(&fixture, "b", "two", DURABILITY_BUFFERED), STORE_OK);
+    fixture_crash(&fixture);
+    fixture_open(&fixture);
+    assert_false(fixture.found.clean);
+    fixture_close(&fixture);
+}
+
+static void a_meta_table_that_cannot_be_read_is_not_an_empty_one(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture_open(&fixture);
+    fixture_set(&fixture, "a", "one", DURABILITY_COMMITTED);
+    fixture_stop(&fixture);
+    fixture.engine.meta_fails = ENGINE_IO;
+    assert_int_equal(store_open(&fixture.store, &fixture.limits, &fixture.ports, FIXTURE_LOOPS, &fixture.found),
+                     STORE_OPEN_FAILED);
+    assert_non_null(strstr(fixture.last_report, "could not be read"));
+    fixture.engine.meta_fails = ENGINE_OK;
+    fixture_open(&fixture);
+    assert_true(fixture.found.clean);
+    fixture_close(&fixture);
+}
+
 static void a_stop_without_engine_leaves_the_log(void **state)
 {
     (void)state;
@@ -569,6 +631,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(committed_survives_a_kill_and_buffered_may_not),
         cmocka_unit_test(a_clean_stop_needs_no_replay),
+        cmocka_unit_test(what_never_finished_a_checkpoint_has_run_all_the_same),
+        cmocka_unit_test(nothing_is_acknowledged_before_the_directory_is_marked_as_in_use),
+        cmocka_unit_test(a_meta_table_that_cannot_be_read_is_not_an_empty_one),
         cmocka_unit_test(a_stop_without_engine_leaves_the_log),
         cmocka_unit_test(synced_waits_for_the_sync),
         cmocka_unit_test(a_synced_erasure_waits_for_an_earlier_one),

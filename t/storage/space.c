@@ -317,9 +317,10 @@ static void a_put_that_fails_ends_the_batch(void **state)
     fixture_init(&fixture);
     fixture_open(&fixture);
     fixture_set(&fixture, "a", "one", DURABILITY_COMMITTED);
+    unsigned commits = fixture.engine.commits;
     fixture.engine.put_fails = ENGINE_FULL;
     fixture_checkpoint(&fixture);
-    assert_int_equal(fixture.engine.commits, 0);
+    assert_int_equal(fixture.engine.commits, commits);
     fixture.engine.put_fails = ENGINE_OK;
     fixture_checkpoint(&fixture);
     assert_non_null(fake_engine_record(&fixture.engine, 1, "a"));
@@ -432,8 +433,9 @@ static void the_smallest_limits_leave_a_store_that_works_and_rests(void **state)
     fixture_init(&fixture);
     fixture.limits.dirty_bytes = fixture.limits.checkpoint_bytes = fixture.limits.log_bytes = 1;
     fixture_open(&fixture);
+    unsigned commits = fixture.engine.commits;
     fixture_slices(&fixture); /* insists on rest */
-    assert_int_equal(fixture.engine.commits, 0);
+    assert_int_equal(fixture.engine.commits, commits);
     assert_int_equal(fixture_set(&fixture, "a", "one", DURABILITY_COMMITTED), STORE_OK);
     assert_int_equal(fixture_set(&fixture, "a", "two", DURABILITY_COMMITTED), STORE_OK);
     fixture_slices(&fixture);
