@@ -49,8 +49,9 @@ void attempt_note_copy(struct write *write, const struct object *copy)
     const struct version *named = write->request->name == 0 ? NULL : find_named(copy, write->request->name);
     if (named == NULL)
         return;
-    write->was_made = true;
-    write->made_before = *named;
+    struct version *kept = arena_alloc(&write->coordinator->scratch, sizeof *kept); /* merges work in the copies */
+    *kept = *named;
+    write->made_before = kept;
 }
 
 /* Nobody can say what came of it. */
@@ -102,7 +103,7 @@ static enum store_verdict find_again(struct write *write, const struct version *
 static enum store_verdict find_overwritten(struct write *write)
 {
     counter_increment(&write->coordinator->counters.found_again);
-    answer_done(write, &write->made_before);
+    answer_done(write, write->made_before);
     return change_to(write, &write->object);
 }
 
@@ -141,7 +142,7 @@ bool attempt_settles(struct write *write, enum store_verdict *verdict)
     const struct version *done = find_named(&write->object, request->name);
     if (done != NULL)
         *verdict = find_again(write, done);
-    else if (write->was_made)
+    else if (write->made_before != NULL)
         *verdict = find_overwritten(write);
     else if (context_counter(&write->object.context, &actor) >= request->attempt
              || (request->attempt > 1 && is_ambiguous(write)))

@@ -19,10 +19,10 @@ struct write {
     const struct version *shown; /* its newest version if visible, else NULL */
     struct cas_verdict cas;      /* of a request with a token that was accepted */
     hybrid_time horizon;         /* of the record here [R3], 0 of a hint */
-    bool was_made;               /* the request's version lives in a copy, whatever has overwritten it in another */
-    struct version made_before;  /* that version */
-    bool found_nothing;          /* a delete that leaves its tombstone all the same */
-    struct blob *made;           /* value bytes made here (append, incr), given back at the end */
+    const struct version *made_before; /* the request's own version, as it lives in a copy, whatever has overwritten it
+                                          in another; in the scratch. NULL: in none */
+    bool found_nothing;                /* a delete that leaves its tombstone all the same */
+    struct blob *made;                 /* value bytes made here (append, incr), given back at the end */
 };
 
 static inline bool change_sees(const struct write *write, const struct version *version)
