@@ -164,9 +164,10 @@ struct hints *node_hints(struct node_shared *shared);        /* any thread */
 struct standing *node_standing(struct node_shared *shared);
 /* Keeps durably what must be of the standing (horizons). By the storage thread, in each of its turns; before its
  * threads start, node_load_standing takes over what was kept. `doubtful`: acknowledged writes may have been lost (power
- * failed, the directory is new in a ring that knows this node). */
+ * failed, the directory is new in a ring that knows this node). false: what was kept cannot be read, so horizons are
+ * lost, and all copies are doubtful whatever the caller says. */
 void node_keep_standing(struct node_shared *shared);
-void node_load_standing(struct node_shared *shared, bool doubtful);
+bool node_load_standing(struct node_shared *shared, bool doubtful);
 /* Members to whom nothing is forwarded, and this node among them or not: those whose clock is off (membership). Sorted
  * ids. Any one thread. */
 void node_set_quarantined(struct node_shared *shared, const uint32_t *ids, unsigned count);

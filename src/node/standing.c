@@ -31,16 +31,17 @@ void node_keep_standing(struct node_shared *shared)
     free(at);
 }
 
-void node_load_standing(struct node_shared *shared, bool doubtful)
+bool node_load_standing(struct node_shared *shared, bool doubtful)
 {
-    struct blob *kept = store_read_meta(shared->store, NAME);
-    bool is_known = kept != NULL && standing_decode(shared->standing, blob_bytes(kept));
+    struct blob *kept;
+    enum store_status status = store_find_meta(shared->store, NAME, &kept);
     /* What was kept and cannot be read may have said that copies are doubtful. */
-    bool is_damaged = kept != NULL && !is_known;
+    bool is_good = status == STORE_ABSENT || (kept != NULL && standing_decode(shared->standing, blob_bytes(kept)));
     blob_release(kept);
     /* What is written at or before a horizon would be dead at once. */
     hybrid_observe(&shared->replica.clock, standing_newest_horizon(shared->standing));
-    standing_mark_all(shared->standing, doubtful || is_damaged ? STANDING_DOUBTFUL : STANDING_BEHIND);
+    standing_mark_all(shared->standing, doubtful || !is_good ? STANDING_DOUBTFUL : STANDING_BEHIND);
+    return is_good;
 }
 
 void node_set_quarantined(struct node_shared *shared, const uint32_t *ids, unsigned count)

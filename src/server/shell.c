@@ -267,7 +267,8 @@ static const char *reason_for_doubt(const struct shell *shell)
 static bool judge_copies(struct shell *shell)
 {
     const char *doubt = config_has_peers(shell->config) ? reason_for_doubt(shell) : NULL;
-    node_load_standing(shell->shared, doubt != NULL);
+    if (!node_load_standing(shell->shared, doubt != NULL))
+        doubt = "what it had noted of its copies is damaged or cannot be read";
     standing_set_confirmed(node_standing(shell->shared), !config_has_peers(shell->config)); /* membership goes on */
     if (doubt != NULL)
         logger_line(shell->log, LEVEL_NOTICE, "recovery",
@@ -278,7 +279,8 @@ static bool judge_copies(struct shell *shell)
         hints_load(node_hints(shell->shared), hints_of(shell, shell->loop_count + 1));
     /* A process that comes after this one must not find the note before the doubt is kept. */
     node_keep_standing(shell->shared);
-    if (shell->data.engine == NULL || last_run_note(&shell->dir, shell->log))
+    bool is_kept = !standing_wants_keeping(node_standing(shell->shared));
+    if (shell->data.engine == NULL || (is_kept && last_run_note(&shell->dir, shell->log)))
         return true;
     /* On a full disk an older note stays, and makes the next start doubt more than it would have to. */
     return shell->last.is_known;

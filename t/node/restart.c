@@ -218,6 +218,42 @@ static void generated_crashes_lose_and_revive_nothing(void **state)
 }
 
 /* Whoever sends SIGHUP for new passwords every hour must not run out of reloads. */
+/* What can be said of the copies after a start, with what was kept of them as it is now. */
+static bool all_are_doubtful_after(bool *is_good)
+{
+    world_stop(world, true);
+    world_start(world);
+    *is_good = node_load_standing(world->shared, false);
+    unsigned doubtful = 0;
+    for (uint32_t i = 0; i < world->settings.partition_count; i++)
+        doubtful += standing_is_doubtful(node_standing(world->shared), (uint16_t)i);
+    assert_true(doubtful == 0 || doubtful == world->settings.partition_count);
+    return doubtful != 0;
+}
+
+static void a_standing_that_cannot_be_read_is_not_one_that_says_nothing(void **state)
+{
+    (void)state;
+    bool is_good;
+    open_durable();
+    assert_true(!all_are_doubtful_after(&is_good) && is_good); /* nothing was ever kept */
+    standing_raise_horizon(node_standing(world->shared), 3, hybrid_of_ms(7));
+    node_keep_standing(world->shared);
+    assert_true(!all_are_doubtful_after(&is_good) && is_good);
+    assert_int_equal(standing_horizon(node_standing(world->shared), 3), hybrid_of_ms(7));
+    fake_engine_set_meta(&world->backing.engine, "standing", text("neither"));
+    assert_true(all_are_doubtful_after(&is_good) && !is_good);
+    node_keep_standing(world->shared);
+    assert_true(all_are_doubtful_after(&is_good) && is_good); /* that is known now */
+    world_close(world);
+    open_durable();
+    world->backing.engine.meta_fails = ENGINE_IO; /* only now: the store has read its own */
+    assert_false(node_load_standing(world->shared, false));
+    assert_true(standing_is_doubtful(node_standing(world->shared), 0));
+    world->backing.engine.meta_fails = ENGINE_OK;
+    world_close(world);
+}
+
 static void reloads_that_change_nothing_are_not_counted(void **state)
 {
     (void)state;
@@ -248,6 +284,7 @@ int main(void)
         cmocka_unit_test(an_overwritten_version_of_an_earlier_incarnation_does_not_come_back),
         cmocka_unit_test(what_a_buffered_write_replaced_does_not_come_back_under_a_later_one),
         cmocka_unit_test(clocks_do_not_grow_with_restarts),
+        cmocka_unit_test(a_standing_that_cannot_be_read_is_not_one_that_says_nothing),
         cmocka_unit_test(reloads_that_change_nothing_are_not_counted),
         cmocka_unit_test(generated_crashes_lose_and_revive_nothing),
     };
