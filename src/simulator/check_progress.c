@@ -34,22 +34,23 @@ static void judge_freed(struct world *world, const struct stored *stored)
     }
 }
 
-/* Has an attempt of a request replaced this version here, and then another attempt of the same request, which had not
- * heard of it, has taken the place of the first [R10]? The request's write still stands in for it, so the context tells
- * of a version that nothing living was made from. */
+/* Has an attempt of a request replaced this version, here or where this object comes from, and then another attempt of
+ * the same request, which had not heard of it, has taken the place of the first [R10]? The request's write still stands
+ * in for it, so the context tells of a version that nothing living was made from. */
 static bool is_replaced_by_overtaken(const struct world *world, const struct stored *stored, uint32_t number)
 {
     const struct key_writes *writes = &world->oracle.keys[stored->key];
-    const struct object *object = stored->object;
+    const struct context *context = &stored->object->context;
     const struct written *itself = &world->oracle.written[writes->list[number]];
-    if (itself->request != 0 && context_covers_attempt(&object->context, itself->request, itself->attempt))
+    if (itself->request != 0 && context_covers_attempt(context, itself->request, itself->attempt))
         return true;
-    if (!context_covers(&object->context, &world->oracle.written[writes->list[number]].dot))
+    if (!context_covers(context, &itself->dot))
         return false;
     for (uint32_t i = 0; i < writes->count; i++) {
         const struct written *attempt = &world->oracle.written[writes->list[i]];
-        if ((i == number || bitset_has(&attempt->past, number)) && bitset_has(&stored->before->known, i)
-            && attempt->request != 0 && context_covers_attempt(&object->context, attempt->request, attempt->attempt))
+        if ((i == number || bitset_has(&attempt->past, number))
+            && (bitset_has(&stored->before->known, i) || context_covers(context, &attempt->dot))
+            && attempt->request != 0 && context_covers_attempt(context, attempt->request, attempt->attempt))
             return true;
     }
     return false;

@@ -230,6 +230,17 @@ void oracle_covered_by(const struct oracle *oracle, int key, const struct contex
     }
 }
 
+void oracle_overtaken_by(const struct oracle *oracle, int key, const struct context *context, struct bitset *out)
+{
+    const struct key_writes *writes = &oracle->keys[key];
+    for (uint32_t i = 0; i < writes->count; i++) {
+        const struct written *attempt = &oracle->written[writes->list[i]];
+        if (attempt->request != 0 && context_covers(context, &attempt->dot)
+            && context_covers_attempt(context, attempt->request, attempt->attempt))
+            bitset_join(out, &attempt->past);
+    }
+}
+
 bool oracle_is_latest(const struct oracle *oracle, int key)
 {
     return oracle->world->keys.list[key].kind == KEYS_LATEST;

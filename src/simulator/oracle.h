@@ -149,6 +149,9 @@ void oracle_known_of(const struct oracle *oracle, const struct object *object, s
 bool oracle_holds(const struct oracle *oracle, const struct copy *copy, uint32_t written);
 /* The versions of a key that a context covers. */
 void oracle_covered_by(const struct oracle *oracle, int key, const struct context *context, struct bitset *out);
+/* What those attempts had replaced that a context has heard of, and that a later attempt of their requests has taken
+ * the place of: whoever made that one need not know of it, but it is gone [R10]. */
+void oracle_overtaken_by(const struct oracle *oracle, int key, const struct context *context, struct bitset *out);
 /* Has this machine it, in its data or in a hint? */
 bool oracle_machine_holds(const struct oracle *oracle, unsigned machine, uint32_t written);
 /* Was `later` made with knowledge of `wanted`? Or is it a later attempt of a request, of which an earlier attempt that

@@ -19,6 +19,7 @@ static void arrive(struct oracle *oracle, unsigned machine, struct bytes record)
     int key = oracle->written[first].key;
     struct bitset *arrived = &oracle->copies[machine][key].arrived;
     oracle_known_of(oracle, &object, arrived);
+    oracle_overtaken_by(oracle, key, &object.context, arrived);
     if (oracle_is_latest(oracle, key))
         oracle_covered_by(oracle, key, &object.context, arrived);
 }

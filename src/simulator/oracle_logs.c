@@ -156,7 +156,8 @@ static struct copy copy_of_object(struct oracle *oracle, const struct place *pla
     }
     oracle_known_of(oracle, object, &after.known);
     if (oracle_is_latest(oracle, place->key)) { /* losers go without anybody having replaced them */
-        bitset_join(&after.known, &place->copy->known);
+        if (!place->copy->is_rotten)            /* what was damaged is lost, and may come again */
+            bitset_join(&after.known, &place->copy->known);
         oracle_covered_by(oracle, place->key, &object->context, &after.known);
     }
     after.context.count = object->context.count;
@@ -190,6 +191,9 @@ static void replace(struct oracle *oracle, const struct place *place, struct cop
     copy->arrived = copy->freed = copy->lost = copy->durable = copy->unsynced = (struct bitset){0};
     keep_known(&after, copy, place);
     bitset_subtract(&after.lost, &after.known);
+    /* What was damaged is not there any more, however durable it was. */
+    bitset_subtract(&after.durable, &after.lost);
+    bitset_subtract(&after.unsynced, &after.lost);
     oracle_close_copy(copy);
     if (oracle->world->plan.buckets[oracle->world->keys.list[place->key].kind].durability == DURABILITY_SYNCED)
         bitset_join(&after.unsynced, &after.known);
