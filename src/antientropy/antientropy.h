@@ -4,13 +4,14 @@
  * One for each process, run by the node that repairs: the main thread's, the simulator's background loop. It talks to
  * the repairing nodes of the other members, over the links between them (message/antientropy.h).
  *
- *   antientropy.c  what is to be compared with whom, and when; the parts below joined
- *   schedule.c     with whom an exchange begins, and when
- *   exchange.c     the asking side of one exchange: roots; lane.c: one partition's leaves and keys; reconcile.c:
- * records answer.c       the answering side: holds nothing between two messages; answer_record.c: but a record that it
- * merges compared.c     since when each pair is known to be identical; which partitions are no longer doubtful or
- * behind horizon.c      how far the horizon may rise [R3]: the first owner of each partition drives it checker.c
- * whether the trees are what the records give
+ * - antientropy.c: what is to be compared with whom, and when; the parts below joined
+ * - schedule.c: with whom an exchange begins, and when
+ * - exchange.c: the asking side of one exchange: roots; lane.c: one partition's leaves and keys; reconcile.c: records
+ * - answer.c: the answering side: holds nothing between two messages; answer_record.c: but a record that it merges
+ * - compared.c: since when each pair is known to be identical; which partitions are no longer doubtful or behind
+ * - horizon.c: how far the horizon may rise [R3]: the first owner of each partition drives it; horizon_ask.c: what it
+ *   asks the members; horizon_answer.c: what these say
+ * - checker.c: whether the trees are what the records give
  *
  * An exchange compares all partitions that both own, roots first. One that differs is compared leaf by leaf, then key
  * by key in the leaves that differ, in key order and bounded pieces; a key that differs travels as RECONCILE, both ways
