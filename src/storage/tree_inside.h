@@ -29,7 +29,7 @@ struct tree_suspect {
 };
 
 struct tree {
-    _Atomic uint64_t *leaves;                /* sums over the newest records, by tree_place */
+    _Atomic uint64_t *leaves;                 /* sums over the newest records, by tree_place */
     _Atomic(bool) block_is_used[TREE_BLOCKS]; /* false: all its leaves are 0, and have always been */
 
     atomic_flag guard; /* of the suspects; taken for a few instructions */
