@@ -144,16 +144,34 @@ static hybrid_time newest_of_batch(const struct checkpoint *checkpoint, size_t c
     return newest;
 }
 
-/* Before the batch replaces what they are about. A tree that cannot be put right now is no reason to keep records from
- * the engine. */
+static void note_correction(struct store *store, bool failed)
+{
+    struct checkpoint *checkpoint = &store->checkpoint;
+    if (!failed) {
+        checkpoint->correct_backoff_ms = 0;
+        return;
+    }
+    counter_add_shared(&store->counters.io_errors, 1);
+    if (checkpoint->correct_backoff_ms == 0)
+        store_report(store, "The hash tree could not be put right because the engine could not be read; it will be "
+                            "tried again; check the disk of the data directory.");
+    checkpoint->correct_backoff_ms =
+        checkpoint->correct_backoff_ms == 0 ? CORRECT_BACKOFF_MIN_MS : 2 * checkpoint->correct_backoff_ms;
+    if (checkpoint->correct_backoff_ms > CORRECT_BACKOFF_MAX_MS)
+        checkpoint->correct_backoff_ms = CORRECT_BACKOFF_MAX_MS;
+    checkpoint->correct_retry_ns = checkpoint->now_ns + checkpoint->correct_backoff_ms * (uint64_t)1000000;
+}
+
+/* Between two batches. A tree that cannot be put right now is no reason to keep records from the engine. */
 static void correct_tree(struct store *store)
 {
+    const struct checkpoint *checkpoint = &store->checkpoint;
     bool failed = false;
-    if (store->tree == NULL || !tree_has_suspects(store->tree))
+    if (store->tree == NULL || !tree_has_suspects(store->tree)
+        || (checkpoint->correct_backoff_ms != 0 && checkpoint->now_ns < checkpoint->correct_retry_ns))
         return;
     tree_correct(store->tree, store->ports.engine, &failed);
-    if (failed)
-        counter_add_shared(&store->counters.io_errors, 1);
+    note_correction(store, failed);
 }
 
 /* The leaves of the batch's records, there and back. */

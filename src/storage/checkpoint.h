@@ -49,6 +49,9 @@ struct checkpoint {
     uint32_t backoff_ms;      /* 0: nothing has failed */
     uint64_t create_retry_ns; /* as retry_ns, for new segments */
     uint32_t create_backoff_ms;
+    uint64_t now_ns;           /* when the slice began that is under way, or was last */
+    uint64_t correct_retry_ns; /* as retry_ns, for putting the hash tree right */
+    uint32_t correct_backoff_ms;
 };
 
 /* Begins a round: seals the log when the round is to move the floor, collects and sorts. */

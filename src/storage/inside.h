@@ -15,6 +15,8 @@ enum {
     RECORD_SHARE_MAX = 8,                  /* a record of more than memory / this is not kept clean in the buffer */
     BACKOFF_MIN_MS = 100,                  /* after a failure of engine or disk */
     BACKOFF_MAX_MS = 5000,                 /* doubled up to this */
+    CORRECT_BACKOFF_MIN_MS = 1000,         /* after the hash tree could not be put right: each attempt is a scan */
+    CORRECT_BACKOFF_MAX_MS = 60000,        /* doubled up to this */
     KEY_WITH_PARTITION = 2 + STORE_KEY_MAX /* longest key of the engine */
 };
 

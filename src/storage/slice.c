@@ -87,9 +87,16 @@ static uint64_t age_ms(struct store *store, struct instant now)
     return since == 0 || now.mono_ns < since ? 0 : (now.mono_ns - since) / 1000000;
 }
 
+/* The round in which this failed has ended long ago, perhaps, and there may be nothing else to be written. */
+static bool tree_is_due(const struct store *store)
+{
+    return store->tree != NULL && store->checkpoint.correct_backoff_ms != 0 && tree_has_suspects(store->tree)
+           && store->checkpoint.now_ns >= store->checkpoint.correct_retry_ns;
+}
+
 static bool round_is_due(struct store *store, struct instant now, bool blocked)
 {
-    if (atomic_load(&store->checkpoint_wanted)
+    if (atomic_load(&store->checkpoint_wanted) || tree_is_due(store)
         || atomic_load(&store->buffer.dirty_bytes) >= store->limits.checkpoint_bytes)
         return true;
     if (atomic_load(&store->dirty_since_ns) != 0 && age_ms(store, now) >= store->limits.checkpoint_age_ms)
@@ -131,6 +138,7 @@ uint32_t store_checkpoint_slice(struct store *store, struct instant now, hybrid_
 {
     if (!store_is_durable(store))
         return IDLE_MS_MAX;
+    store->checkpoint.now_ns = now.mono_ns;
     struct supply supply = supply_segments(store, now);
     uint32_t wait_ms = advance(store, now, newest, supply.blocked);
     if (!store->checkpoint.running) /* what the sync thread had in hand when the round ended */

@@ -310,6 +310,29 @@ static void a_segment_that_was_refused_and_is_not_needed_any_more_hurries_nobody
     fixture_close(&fixture);
 }
 
+/* Nobody fetches the refusal for a while. */
+static void a_large_record_on_a_full_disk_hurries_nobody(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture_open(&fixture);
+    fixture_slices(&fixture);
+    fixture.disk.bytes_max = 100;
+    struct write *large = write_new(&fixture, "large", "", DURABILITY_COMMITTED);
+    large->value_len = 40 << 10; /* more than a segment */
+    assert_false(write_submit(large, 0));
+    unsigned hurried = 0;
+    for (unsigned i = 0; i < 20; i++)
+        hurried += store_checkpoint_slice(fixture.store, fixture.now, fixture.clock) == 0;
+    assert_true(hurried <= 3);
+    fixture_collect(&fixture);
+    assert_true(large->done);
+    assert_int_equal(large->op.status, STORE_FULL);
+    free(large);
+    fixture_close(&fixture);
+}
+
 static void a_put_that_fails_ends_the_batch(void **state)
 {
     (void)state;
@@ -536,6 +559,7 @@ int main(void)
         cmocka_unit_test(a_failing_checkpoint_loses_nothing_and_is_reported_once),
         cmocka_unit_test(a_stop_whose_checkpoint_fails_is_not_clean),
         cmocka_unit_test(a_segment_that_was_refused_and_is_not_needed_any_more_hurries_nobody),
+        cmocka_unit_test(a_large_record_on_a_full_disk_hurries_nobody),
         cmocka_unit_test(a_put_that_fails_ends_the_batch),
         cmocka_unit_test(the_reserve_is_for_deletes),
         cmocka_unit_test(what_is_accepted_leaves_the_reserve_alone),

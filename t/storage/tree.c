@@ -542,6 +542,45 @@ static void a_store_of_hints_has_no_tree(void **state)
     fixture_close(&fixture);
 }
 
+/* Each attempt reads all that is there, so it must not come with each batch; but it comes again by itself. */
+static void a_tree_that_cannot_be_put_right_is_tried_again_after_growing_pauses(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct store_stats stats;
+    fixture_init(&fixture);
+    fixture_open(&fixture);
+    set_rightly(&fixture, "tree-key-1", "value");
+    set_rightly(&fixture, "busy", "value");
+    fixture_checkpoint(&fixture);
+    uint16_t partition = (uint16_t)(hash_of_key(bytes_of_text("tree-key-1")) % 4);
+    struct tree *tree = store_tree(fixture.store);
+    tree_change(tree, partition, 0, 7);
+    tree_store_change(tree, partition, 0, 7);
+    store_correct_tree(fixture.store, 4, partition);
+    fixture.engine.read_fails = ENGINE_IO;
+    unsigned reports = fixture.reports;
+    for (unsigned i = 0; i < 1000; i++) { /* ten seconds, and something to be written all the time */
+        set_rightly(&fixture, "busy", "value");
+        (void)store_mark(fixture.store);
+        fixture_slices(&fixture);
+        fixture.now.mono_ns += 10 * 1000000;
+    }
+    store_stats(fixture.store, &stats);
+    assert_int_equal(stats.io_errors, 4); /* at 0, 1, 3 and 7 seconds */
+    assert_int_equal(fixture.reports, reports + 1);
+    assert_int_equal(stats.leaves_corrected, 0);
+    fixture.engine.read_fails = ENGINE_OK;
+    for (unsigned i = 0; i < 10; i++) { /* idle */
+        (void)store_checkpoint_slice(fixture.store, fixture.now, fixture.clock);
+        fixture.now.mono_ns += 1000000000;
+    }
+    check_tree(&fixture, "put right after all", 0);
+    store_stats(fixture.store, &stats);
+    assert_int_equal(stats.leaves_corrected, 1);
+    fixture_close(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -565,6 +604,7 @@ int main(void)
         cmocka_unit_test(a_partition_is_scanned_alone_in_key_order),
         cmocka_unit_test(a_scan_that_cannot_read_says_so_and_goes_on_later),
         cmocka_unit_test(a_store_of_hints_has_no_tree),
+        cmocka_unit_test(a_tree_that_cannot_be_put_right_is_tried_again_after_growing_pauses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
