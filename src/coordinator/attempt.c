@@ -120,12 +120,32 @@ static bool is_all_shown_since(const struct write *write)
     return true;
 }
 
+/* Is what it stores made from the value that it finds? */
+static bool builds_on_value(const struct request *request)
+{
+    switch (request->kind) {
+    case REQUEST_APPEND:
+    case REQUEST_PREPEND:
+    case REQUEST_INCR:
+    case REQUEST_DECR:
+        return true;
+    case REQUEST_DELETE:
+        return request->invalidate;
+    default:
+        return false;
+    }
+}
+
 /* (c). */
 static bool is_ambiguous(const struct write *write)
 {
     const struct version *newest = object_newest(&write->object);
     const struct request *request = write->request;
     if (!attempt_is_sane(write->coordinator, request))
+        return true;
+    /* What a stand-in keeps may be older than what an earlier attempt has found at an owner, and this one would take
+     * that one's place: what had been acknowledged in between would be gone without a sibling. */
+    if (write->round != NULL && round_stands_in(write->round) && builds_on_value(request))
         return true;
     if (newest == NULL || newest->time <= request->began)
         return false;

@@ -355,6 +355,33 @@ static void an_add_that_was_made_and_overwritten_is_done(void **state)
     owners_close(ring);
 }
 
+/* What it keeps is older than what an owner has, which the first attempt may have counted on from. */
+static void a_stand_in_does_not_count_on_in_a_second_attempt(void **state)
+{
+    (void)state;
+    owners_open_sloppy(ring, 5, 3);
+    unsigned first = at(ring, "k", 0), fourth = at(ring, "k", 3), fifth = at(ring, "k", 4);
+    put_down(ring, "k", 1);
+    put_down(ring, "k", 2);
+    assert_int_equal(set(ring, first, "k", "1"), REQUEST_OK);
+    assert_true(keeps(ring, fourth, at(ring, "k", 1), "k", "1") && keeps(ring, fifth, at(ring, "k", 2), "k", "1"));
+    put_down(ring, "k", 0);
+    static const enum request_kind kinds[] = {REQUEST_INCR, REQUEST_DECR, REQUEST_APPEND, REQUEST_PREPEND};
+    for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct request *two = attempt(asked(ring, kinds[i], "k", "5"), 2, now());
+        assert_int_equal(run(ring, fourth, two), REQUEST_FAILED);
+        assert_int_equal(two->failure, FAILURE_LOST);
+    }
+    assert_true(shows(ring, fourth, "k", "1"));
+    hybrid_time began = now();
+    for (uint32_t number = 1; number <= 2; number++) { /* its own first attempt it knows */
+        struct request *one = attempt(asked(ring, REQUEST_APPEND, "k", "2"), number, began);
+        assert_int_equal(run(ring, fourth, one), REQUEST_OK);
+    }
+    assert_true(shows(ring, fourth, "k", "12"));
+    owners_close(ring);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -372,6 +399,7 @@ int main(void)
         cmocka_unit_test(a_late_first_attempt_over_what_is_older_asks_nobody),
         cmocka_unit_test(a_second_attempt_asks_first),
         cmocka_unit_test(an_add_that_was_made_and_overwritten_is_done),
+        cmocka_unit_test(a_stand_in_does_not_count_on_in_a_second_attempt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
