@@ -17,7 +17,7 @@ enum {
 
 void checker_init(struct checker *checker)
 {
-    *checker = (struct checker){.counts = {.last_mismatch = -1}};
+    *checker = (struct checker){.mends = -1, .counts = {.last_mismatch = -1}};
 }
 
 static void forget(struct checker *checker)
@@ -40,6 +40,7 @@ void checker_reset(struct checker *checker, struct instant now)
     forget(checker);
     checker->partition = 0;
     checker->is_second_look = false;
+    checker->mends = -1; /* it is found again */
     checker->next_ns = now.mono_ns + (uint64_t)FIRST_PAUSE_MS * NS_PER_MS;
 }
 
@@ -108,10 +109,25 @@ static void report(struct antientropy *a, uint32_t partition)
     a->checker.counts.mismatches++;
     a->checker.counts.last_mismatch = (int)partition;
     snprintf(text, sizeof text,
-             "the hash tree of partition %u is not what its records give: a defect or a damaged disk; nothing is lost, "
-             "but run `ringctl repair %u`, which compares the partition key by key with its other owners",
+             "the hash tree of partition %u is not what its records give: a defect or a damaged disk; the tree is "
+             "summed up anew, and what is missing comes from the other owners (`ringctl repair %u` compares key by "
+             "key at once); check the disk",
              partition, partition);
     repair_report(a, text);
+}
+
+/* The tree is put right only when it is durable that this copy's horizon means nothing any more. Until then it hides
+ * what is missing here; afterwards the other owners hear of it, and would take it for dead. */
+static void mend(struct antientropy *a, struct instant now)
+{
+    struct checker *checker = &a->checker;
+    checker->next_ns = now.mono_ns + (uint64_t)SCAN_PAUSE_MS * NS_PER_MS;
+    if (standing_wants_keeping(a->parts.standing))
+        return;
+    store_correct_tree(a->parts.store, a->view->partition_count, (uint16_t)checker->mends);
+    antientropy_look(a);
+    checker->mends = -1;
+    checker->next_ns = now.mono_ns + (uint64_t)PAUSE_MS * NS_PER_MS;
 }
 
 /* A record that cannot be read is still in the tree as it was, so roots do not tell: its partition is compared key by
@@ -145,6 +161,8 @@ static void end_batch(struct antientropy *a, struct instant now)
     checker->partition = doubted;
     if (doubted < end && was_second_look) {
         report(a, doubted);
+        standing_withdraw_horizon(a->parts.standing, (uint16_t)doubted);
+        checker->mends = (int)doubted;
         checker->counts.partitions++;
         checker->partition++;
     }
@@ -153,7 +171,8 @@ static void end_batch(struct antientropy *a, struct instant now)
         checker->counts.passes++;
     }
     forget(checker);
-    checker->next_ns = now.mono_ns + (checker->is_second_look ? 1000 : (uint64_t)PAUSE_MS) * NS_PER_MS;
+    uint64_t pause_ms = checker->mends >= 0 ? SCAN_PAUSE_MS : checker->is_second_look ? 1000 : PAUSE_MS;
+    checker->next_ns = now.mono_ns + pause_ms * NS_PER_MS;
 }
 
 static void scan(struct antientropy *a, struct instant now)
@@ -183,6 +202,10 @@ void checker_go_on(struct antientropy *a, struct instant now)
     struct checker *checker = &a->checker;
     if (now.mono_ns < checker->next_ns)
         return;
+    if (checker->mends >= 0) {
+        mend(a, now);
+        return;
+    }
     if (checker->phase == CHECKER_REST)
         begin_batch(a);
     if (checker->phase == CHECKER_MARK && store_is_checkpointed(a->parts.store, checker->mark))

@@ -1,8 +1,10 @@
 /* The throttled checker [R11]: rebuilds the leaves of some partitions from the records and compares them with those
  * that are kept. A leaf that was changed meanwhile is left out, so nothing has to stand still; the next pass sees it.
  *
- * A mismatch is a defect or damage. It costs no data, but two owners may then take different copies for identical ones.
- * It is counted and reported, after the partition has been looked at a second time; nothing is mended by itself. */
+ * A mismatch is a defect or damage: two owners may then take different copies for identical ones. After the partition
+ * has been looked at a second time it is counted and reported. Records may be missing here, so the copy becomes
+ * doubtful and loses its horizon; when that is durable the leaves are summed up anew, and the next comparison with the
+ * other owners brings what was lost. */
 #ifndef ANTIENTROPY_CHECKER_H
 #define ANTIENTROPY_CHECKER_H
 
@@ -25,6 +27,7 @@ struct checker {
     bool *unreadable; /* some record of the leaf cannot be read */
     struct store_cursor cursor;
     bool is_second_look;
+    int mends; /* the partition whose tree is to be put right when the standing has been kept, -1: none */
     uint64_t next_ns;
     struct antientropy_checker counts;
 };

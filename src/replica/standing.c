@@ -17,6 +17,7 @@ struct row {
     _Atomic hybrid_time wanted;
     hybrid_time encoded; /* between standing_encode and standing_kept */
     _Atomic uint64_t doubtful, behind, cleared;
+    _Atomic bool is_withdrawn; /* the horizon, until the next standing_encode */
 };
 
 /* Rows of partitions that the ring does not have are never touched, so they take addresses and no memory. */
@@ -156,6 +157,15 @@ void standing_raise_horizon(struct standing *standing, uint16_t partition, hybri
     note_change(standing);
 }
 
+/* Horizons come into force by the hand of whoever keeps them, so they go by the same. */
+void standing_withdraw_horizon(struct standing *standing, uint16_t partition)
+{
+    struct row *row = &standing->rows[partition];
+    atomic_store(&row->wanted, 0);
+    atomic_store(&row->is_withdrawn, true);
+    standing_mark(standing, partition, STANDING_DOUBTFUL);
+}
+
 bool standing_wants_keeping(const struct standing *standing)
 {
     return atomic_load(&standing->changes) != atomic_load(&standing->kept_changes);
@@ -182,6 +192,8 @@ void standing_encode(struct standing *standing, uint32_t partitions, uint8_t *at
     at = wire_write_u32(wire_write_u8(at, FORMAT), partitions);
     for (uint32_t i = 0; i < partitions; i++) {
         struct row *row = &standing->rows[i];
+        if (atomic_exchange(&row->is_withdrawn, false))
+            atomic_store(&row->horizon, 0);
         row->encoded = atomic_load(&row->wanted);
         at = wire_write_u64(at, row->encoded | (is_row_doubtful(standing, row) ? ROW_IS_DOUBTFUL : 0));
     }

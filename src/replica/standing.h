@@ -1,13 +1,12 @@
 /* What this node's copy of each partition is worth, Dynamo 4.7 with [R3] and [R9]. Shared by all loops of a process.
  *
  *   horizon   everything written at or before it that lives on anywhere is here: what is not here is dead. It only
- *             rises. It counts as soon as it is durable: set, kept by the storage thread, in force.
- *   doubtful  acknowledged writes may be missing here (the process stopped uncleanly and power was lost, the data
- *             directory is new or an old copy), and the copy has not yet been compared with every other owner. Its
- *             answers do not count towards r, its data is merged all the same.
- *   behind    writes may have passed it by (it was away, frozen or cut off) since it was last compared: nothing that
- * was acknowledged by it is missing. It counts, but a write that replaces everything asks the others first, else it
- * would stand beside what it does not know. */
+ *             rises, unless what was here is lost. It counts as soon as it is durable: set, kept by the storage thread,
+ * in force. doubtful  acknowledged writes may be missing here (the process stopped uncleanly and power was lost, the
+ * data directory is new or an old copy), and the copy has not yet been compared with every other owner. Its answers do
+ * not count towards r, its data is merged all the same. behind    writes may have passed it by (it was away, frozen or
+ * cut off) since it was last compared: nothing that was acknowledged by it is missing. It counts, but a write that
+ * replaces everything asks the others first, else it would stand beside what it does not know. */
 #ifndef REPLICA_STANDING_H
 #define REPLICA_STANDING_H
 
@@ -50,6 +49,11 @@ bool standing_is_confirmed(const struct standing *standing);
 
 /* The horizon is to rise to this; it is in force only when it is durable. Any one thread. */
 void standing_raise_horizon(struct standing *standing, uint16_t partition, hybrid_time horizon);
+
+/* Records of the partition are missing that were here, as only a damaged disk could lose them: what is not here is not
+ * dead for that. Its horizon becomes 0, and it is doubtful. As soon as that is durable (standing_wants_keeping says no)
+ * it is safe to compare the copy with others. By the thread that raises horizons. */
+void standing_withdraw_horizon(struct standing *standing, uint16_t partition);
 
 /* What has to be kept durably of the first `partitions` rows: wanted horizons, doubtful flags. The storage thread calls
  * standing_wants_keeping, writes what standing_encode gives (standing_size bytes) as the store's named value

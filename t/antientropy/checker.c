@@ -89,12 +89,52 @@ static void it_tells_of_a_tree_that_is_wrong(void **state)
     world_close(&world);
 }
 
+/* The other owner's copy must not die of it: what is not here and at or before the horizon would count as dead. */
+static void what_is_missing_comes_back_from_the_other_owner(void **state)
+{
+    (void)state;
+    struct world world;
+    struct antientropy_checker checker;
+    uint32_t live;
+    world_init(&world, 2, 2, PARTITIONS, 4);
+    world.settings.interval_ms = 2000;
+    world_start(&world);
+    for (unsigned i = 0; i < 300; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "key-%u", i);
+        world_put(&world, 3, key, "value");
+    }
+    uint16_t partition = world_partition(&world, "key-77");
+    hybrid_time written = world_clock(&world, 0);
+    world_run(&world, 20000);
+    assert_true(world_horizon(&world, 0, partition) > written && world_horizon(&world, 1, partition) > written);
+    world_kill(&world, 0);
+    lose(&world, 0, "key-77");
+    world_restart(&world, 0);
+    world_run(&world, A_PASS_MS + 20000);
+    antientropy_checker(world.boxes[0].antientropy, &checker);
+    assert_int_equal(checker.mismatches, 1);
+    for (unsigned i = 2; i-- > 0;) {
+        const char *value = world_value(&world, i, "key-77", &live);
+        if (value == NULL || strcmp(value, "value") != 0)
+            fail_msg("node %u has %s", i, value == NULL ? "nothing" : value);
+    }
+    assert_true(world_is_same(&world));
+    assert_false(standing_is_doubtful(world.boxes[0].standing, partition));
+    assert_true(world_horizon(&world, 0, partition) > written);
+    struct store_stats stats;
+    store_stats(world.boxes[0].store, &stats);
+    assert_int_equal(stats.leaves_corrected, 1);
+    world_close(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_silent_over_trees_that_are_right),
         cmocka_unit_test(it_is_silent_while_clients_write),
         cmocka_unit_test(it_tells_of_a_tree_that_is_wrong),
+        cmocka_unit_test(what_is_missing_comes_back_from_the_other_owner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -278,6 +278,35 @@ static void a_comparison_clears_only_what_came_before_it(void **state)
     standing_free(standing);
 }
 
+/* Also when it comes while the storage thread is about to put an older state into force. */
+static void a_horizon_that_was_withdrawn_is_gone_when_that_has_been_kept(void **state)
+{
+    (void)state;
+    enum { ROW = 3 };
+    struct standing *standing = standing_new();
+    uint8_t *at = malloc(standing_size(ROWS));
+    assert_non_null(at);
+    standing_raise_horizon(standing, ROW, 70);
+    standing_encode(standing, ROWS, at);
+    standing_withdraw_horizon(standing, ROW);
+    standing_kept(standing);
+    assert_true(standing_wants_keeping(standing) && standing_is_doubtful(standing, ROW));
+    standing_encode(standing, ROWS, at);
+    standing_kept(standing);
+    assert_false(standing_wants_keeping(standing));
+    assert_true(standing_horizon(standing, ROW) == 0);
+    struct standing *later = standing_new();
+    assert_true(standing_decode(later, bytes_of(at, standing_size(ROWS))));
+    assert_true(standing_horizon(later, ROW) == 0 && standing_is_doubtful(later, ROW));
+    standing_raise_horizon(standing, ROW, 60); /* it may rise again, from anywhere */
+    standing_encode(standing, ROWS, at);
+    standing_kept(standing);
+    assert_true(standing_horizon(standing, ROW) == 60);
+    free(at);
+    standing_free(later);
+    standing_free(standing);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +317,7 @@ int main(void)
         cmocka_unit_test(nothing_is_trusted_until_the_directory_is_confirmed),
         cmocka_unit_test(a_horizon_is_in_force_when_it_has_been_kept),
         cmocka_unit_test(what_could_not_be_kept_is_still_wanted),
+        cmocka_unit_test(a_horizon_that_was_withdrawn_is_gone_when_that_has_been_kept),
         cmocka_unit_test(a_restart_takes_over_horizons_and_doubts),
         cmocka_unit_test(a_ring_of_other_size_or_damage_is_told),
         cmocka_unit_test(marks_survive_clearings_of_other_threads),
