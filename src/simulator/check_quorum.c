@@ -16,9 +16,21 @@ static bool is_synced(const struct world *world, const struct copy *copy, uint32
     return synced;
 }
 
+/* Has an attempt replaced this here that a later one, made without knowledge of it, has taken the place of [R10]? */
+static bool is_replaced_by_overtaken(const struct world *world, const struct copy *copy, uint32_t wanted)
+{
+    const struct written *written = &world->oracle.written[wanted];
+    struct bitset gone = {0};
+    oracle_overtaken_by(&world->oracle, written->key, &copy->context, &gone);
+    bool is_gone = copy->exists && bitset_has(&gone, written->number);
+    bitset_close(&gone);
+    return is_gone;
+}
+
 static bool copy_counts(const struct world *world, const struct copy *copy, uint32_t written, bool synced)
 {
-    return oracle_holds(&world->oracle, copy, written) && (!synced || is_synced(world, copy, written));
+    return (oracle_holds(&world->oracle, copy, written) || is_replaced_by_overtaken(world, copy, written))
+           && (!synced || is_synced(world, copy, written));
 }
 
 /* A node counts once, however many hints it keeps; also when it has handed them over by now, or a fault has taken from
