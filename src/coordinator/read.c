@@ -48,8 +48,8 @@ static void answer_from_newest(struct request *request, const struct version *ne
     request->win_sent = (newest->marks & VERSION_WIN_SENT) != 0 && !request->won;
 }
 
-/* The rare case: siblings. The visible ones are shown, newest first; the newest alone decides hit or miss [R6]. In a
- * last-write-wins bucket it is the only one (what stays behind it is for object_keep_newest). */
+/* The rare case: siblings. The visible ones are shown, newest first. In a last-write-wins bucket the newest is the only
+ * one (what stays behind it is for object_keep_newest). */
 static void answer_siblings(struct coordinator *coordinator, struct request *request,
                             const struct replica_present *present)
 {
@@ -59,7 +59,6 @@ static void answer_siblings(struct coordinator *coordinator, struct request *req
         fail_corrupt(request);
         return;
     }
-    answer_from_newest(request, object_newest(&object), present);
     request->version_many = malloc(object.live_count * sizeof *request->version_many);
     CHECK_MEMORY(request->version_many);
     uint32_t count = request->bucket->reconcile == RECONCILE_LWW && object.live_count > 1 ? 1 : object.live_count;
@@ -68,6 +67,13 @@ static void answer_siblings(struct coordinator *coordinator, struct request *req
             request->version_many[request->version_count++] = object.live[i];
     }
     request->versions = request->version_many;
+    if (request->version_count > 0 && request_shows_siblings(request)) {
+        request->status = REQUEST_OK;
+        return;
+    }
+    answer_from_newest(request, object_newest(&object), present);
+    if (request->status == REQUEST_MISS)
+        request->version_count = 0;
 }
 
 void read_answer(struct coordinator *coordinator, struct request *request)

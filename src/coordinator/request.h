@@ -46,6 +46,14 @@ enum request_status {
     REQUEST_FAILED       /* outcome unknown or unreadable: SERVER_ERROR with request->failure */
 };
 
+/* Whether a get is a miss [R6]: where one value is answered the newest version decides; a reply of many values shows
+ * all that can be seen, and is a miss when there are none. */
+enum request_shows {
+    REQUEST_SHOWS_NEWEST,
+    REQUEST_SHOWS_SIBLINGS_IF_MULTI_VALUE, /* as the bucket's multi_value says: gets, gats */
+    REQUEST_SHOWS_SIBLINGS                 /* opcode 0xe0 */
+};
+
 /* Why a request failed; SERVER_ERROR to the client. Those marked "unknown" may have been carried out all the same. */
 enum request_failure {
     FAILURE_NONE,
@@ -82,6 +90,7 @@ struct request {
     bool vivify;        /* GET: make an empty item with vivify_expiry_ms when missing */
     bool recache;       /* GET: win when less than recache_ttl_s are left */
     bool recache_first; /* GET: it is the expiry before the touch that counts for recache */
+    uint8_t shows;      /* GET: enum request_shows */
     bool whole_second;  /* FLUSH at once: also what is written until this second ends, as memcached without cas does */
     uint32_t flags;
     uint64_t expiry_ms; /* absolute, 0 never (exptime_to_expiry_ms); FLUSH: from when, 0 at once */
@@ -112,7 +121,7 @@ struct request {
     enum request_status status;
     enum request_failure failure;   /* REQUEST_FAILED */
     const struct bucket *bucket;    /* the key's */
-    const struct version *versions; /* GET: the visible ones, newest first; into record */
+    const struct version *versions; /* GET: the visible ones, newest first; into record. None of a miss */
     uint32_t version_count;
     struct blob *record;        /* what versions point into */
     uint64_t number;            /* INCR, DECR */
@@ -143,6 +152,13 @@ struct request {
 static inline struct bytes request_key(const struct request *request)
 {
     return bytes_of(request->key, request->key_len);
+}
+
+/* Is it answered with all its visible versions? Its bucket has been set. */
+static inline bool request_shows_siblings(const struct request *request)
+{
+    return request->shows == REQUEST_SHOWS_SIBLINGS
+           || (request->shows == REQUEST_SHOWS_SIBLINGS_IF_MULTI_VALUE && request->bucket->multi_value);
 }
 
 /* It has been tried at this member in vain, or cannot be carried out there. With REQUEST_TRIED_MAX of them nobody is

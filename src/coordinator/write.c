@@ -59,6 +59,17 @@ static enum store_verdict get_and_change(struct write *write, struct bytes curre
     return change_expiry(write, request->has_expiry, expiry_ms, request->won ? VERSION_WIN_SENT : 0);
 }
 
+static bool any_visible(const struct write *write)
+{
+    if (write->request->bucket->reconcile == RECONCILE_LWW)
+        return write->shown != NULL;
+    for (uint32_t i = 0; i < write->object.live_count; i++) {
+        if (change_sees(write, &write->object.live[i]))
+            return true;
+    }
+    return false;
+}
+
 static enum store_verdict write_over_missing(struct write *write)
 {
     switch (write->request->kind) {
@@ -69,6 +80,8 @@ static enum store_verdict write_over_missing(struct write *write)
     case REQUEST_DECR:
         return write->request->create ? change_to_first_number(write) : change_nothing(write, REQUEST_MISS);
     case REQUEST_GET:
+        if (request_shows_siblings(write->request) && any_visible(write)) /* gats */
+            return change_expiry(write, write->request->has_expiry, write->request->expiry_ms, 0);
         read_answer_miss(write->request, object_newest(&write->object), &write->present);
         return write->request->vivify ? change_by_vivifying(write) : STORE_KEEP;
     case REQUEST_REPLACE:
@@ -109,17 +122,6 @@ static enum store_verdict write_over_shown(struct write *write, struct bytes cur
     }
     CHECK(false);
     return STORE_KEEP;
-}
-
-static bool any_visible(const struct write *write)
-{
-    if (write->request->bucket->reconcile == RECONCILE_LWW)
-        return write->shown != NULL;
-    for (uint32_t i = 0; i < write->object.live_count; i++) {
-        if (change_sees(write, &write->object.live[i]))
-            return true;
-    }
-    return false;
 }
 
 static bool is_short(const struct write *write)

@@ -138,6 +138,8 @@ static void fill_read(struct task *task, struct request *request, struct instant
     const struct command *command = &task->command;
     if (command->kind == COMMAND_META_DEBUG)
         request->peek = true;
+    if (command->kind == COMMAND_SIBLINGS)
+        request->shows = REQUEST_SHOWS_SIBLINGS;
     if (command->kind == COMMAND_GAT || command->kind == COMMAND_TOUCH || command->has_exptime) {
         request->has_expiry = true;
         request->expiry_ms = expiry_of(task, command->exptime, now);

@@ -21,6 +21,8 @@ void retrieval_ask_next(struct task *task, struct instant now)
         return;
     }
     struct request *request = task_ask(task, REQUEST_GET, key);
+    if (command->kind == COMMAND_GETS || command->kind == COMMAND_GATS)
+        request->shows = REQUEST_SHOWS_SIBLINGS_IF_MULTI_VALUE;
     if (command->kind == COMMAND_GAT || command->kind == COMMAND_GATS) {
         request->has_expiry = true;
         request->expiry_ms = exptime_to_expiry_ms(command->exptime, node_now_ms(task->session->frontend->node, now));
@@ -52,7 +54,8 @@ static void write_version(struct task *task, const struct request *request, uint
 }
 
 /* Every sibling in a block of its own, the newest last, so that clients that keep the last one have it. The token
- * stands for all of them. Each mention of the key answers all of them again. */
+ * stands for all of them, and for a delete beside them that did not know of them. Each mention of the key answers all
+ * of them again. */
 static void write_all_versions(struct task *task, const struct request *request)
 {
     uint64_t token = token_of(task, request, NODE_ALL_VERSIONS);
@@ -62,11 +65,11 @@ static void write_all_versions(struct task *task, const struct request *request)
 
 static void write_found(struct task *task, const struct request *request)
 {
-    bool with_token = task->command.kind == COMMAND_GETS || task->command.kind == COMMAND_GATS;
-    if (with_token && request->version_count > 1 && request->bucket->multi_value) {
+    if (request_shows_siblings(request)) {
         write_all_versions(task, request);
         return;
     }
+    bool with_token = task->command.kind == COMMAND_GETS || task->command.kind == COMMAND_GATS;
     uint32_t pick = retrieval_pick(&task->mentions, request);
     write_version(task, request, pick, with_token, with_token ? token_of(task, request, (int)pick) : 0);
 }

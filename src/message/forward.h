@@ -19,7 +19,8 @@ enum forward_option {
     FORWARD_VIVIFY = 1 << 6,
     FORWARD_RECACHE = 1 << 7,
     FORWARD_RECACHE_FIRST = 1 << 8,
-    FORWARD_OPTIONS_ALL = (1 << 9) - 1
+    FORWARD_SHOWS_SIBLINGS = 1 << 9, /* by the sender's bucket */
+    FORWARD_OPTIONS_ALL = (1 << 10) - 1
 };
 
 /* How many values these enumerations of coordinator/request.h have, which lies above this floor: a larger number is

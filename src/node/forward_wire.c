@@ -18,6 +18,7 @@ static uint16_t options_of(const struct request *request)
     options |= request->vivify ? FORWARD_VIVIFY : 0;
     options |= request->recache ? FORWARD_RECACHE : 0;
     options |= request->recache_first ? FORWARD_RECACHE_FIRST : 0;
+    options |= request_shows_siblings(request) ? FORWARD_SHOWS_SIBLINGS : 0;
     return (uint16_t)options;
 }
 
@@ -117,6 +118,7 @@ void forward_read_options(struct request *request, const struct message_forward 
     request->vivify = (options & FORWARD_VIVIFY) != 0;
     request->recache = (options & FORWARD_RECACHE) != 0;
     request->recache_first = (options & FORWARD_RECACHE_FIRST) != 0;
+    request->shows = (options & FORWARD_SHOWS_SIBLINGS) != 0 ? REQUEST_SHOWS_SIBLINGS : REQUEST_SHOWS_NEWEST;
     request->flags = message->flags;
     request->expiry_ms = message->expiry_ms;
     request->vivify_expiry_ms = message->vivify_expiry_ms;

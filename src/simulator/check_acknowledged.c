@@ -45,12 +45,11 @@ static bool answer_knows(const struct world *world, const struct answer *answer,
 {
     const struct oracle *oracle = &world->oracle;
     for (uint32_t i = 0; i < answer->count; i++) {
-        const struct written *other = &oracle->written[answer->list[i]];
         if (answer->list[i] == wanted || oracle_replaces(oracle, answer->list[i], wanted))
             return true;
-        /* Where one value is answered it is the newest; and whether any is, the newest decides [R6]. */
-        bool decides = answer->read->kind != OP_GETS || (answer->read->outcome == OP_MISS && other->is_tombstone);
-        if (decides && oracle_may_follow(oracle, answer->list[i], wanted))
+        /* Where one value is answered it is the newest, or none if that is a tombstone; gets shows all that live [R6].
+         */
+        if (answer->read->kind != OP_GETS && oracle_may_follow(oracle, answer->list[i], wanted))
             return true;
     }
     return false;

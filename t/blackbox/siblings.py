@@ -155,6 +155,18 @@ class Siblings(harness.SharedServerCase):
         self.assertEqual(self.client.ask(b"delete %s\r\n" % key), b"DELETED\r\n")
         self.assertEqual(self.client.values(b"gets %s %s" % (key, key)), [])
 
+    def test_gets_shows_what_lives_beside_a_delete(self):
+        key = self.cart()
+        self.make(key, b"milk", b"bread")
+        newest = self.client.ask(b"mg %s c\r\n" % key).split(b" c")[1].strip()
+        self.assertEqual(self.client.ask(b"md %s C%s\r\n" % (key, newest)), b"HD\r\n")
+        self.assertEqual(self.client.values(b"get " + key), [])
+        (_, _, value, token), = self.client.values(b"gets " + key)
+        self.assertEqual(value, b"milk")
+        self.assertEqual(self.client.ask(storage(b"cas", key, b"eggs", token=token)), b"STORED\r\n")
+        self.assertEqual([value for _, _, value, _ in self.client.values(b"gets " + key)], [b"eggs"])
+        self.assertEqual([value for _, _, value, _ in self.client.values(b"get " + key)], [b"eggs"])
+
     def test_append_acts_on_the_newest_and_resolves(self):
         key = self.cart()
         self.make(key, b"milk", b"bread")

@@ -163,10 +163,40 @@ static void deleting_one_sibling_hides_the_other_from_those_who_get_one_value(vo
     assert_int_equal(run(world, request), REQUEST_OK);
     struct request *read = get(world, "s:k");
     assert_int_equal(read->status, REQUEST_MISS); /* the newest version is a tombstone [R6] */
-    assert_int_equal(read->version_count, 1);     /* a reply of many values shows the live one */
+    assert_int_equal(read->version_count, 0);
+    read = get_siblings(world, "s:k"); /* a reply of many values shows the live one */
+    assert_int_equal(read->status, REQUEST_OK);
+    assert_int_equal(read->version_count, 1);
     assert_true(bytes_equal(read->versions[0].value, text("x")));
-    assert_int_equal(cas(world, "s:k", "again", token_of_all(world, "s:k")), REQUEST_OK);
-    assert_true(values_are("s:k", "again", NULL, NULL));
+    uint64_t token = node_token(&world->node, read, NODE_ALL_VERSIONS); /* and stands for the tombstone as well */
+    assert_int_equal(cas(world, "s:k", "again", token), REQUEST_OK);
+    assert_true(values_are("s:k", "again", NULL, NULL) && shows(world, "s:k", "again"));
+    world_close(world);
+}
+
+/* gats: whoever is shown a value has it touched; whoever is shown one value and finds none touches nothing. */
+static void touching_all_finds_the_live_sibling_of_a_deleted_one(void **state)
+{
+    (void)state;
+    world_open(world, kind);
+    (void)make_two("s:k");
+    struct request *request = ask(world, REQUEST_DELETE, "s:k");
+    request->has_token = true;
+    request->token = token_of_one(world, "s:k", 0);
+    assert_int_equal(run(world, request), REQUEST_OK);
+    for (unsigned all = 0; all < 2; all++) {
+        struct request *gat = ask(world, REQUEST_GET, "s:k");
+        gat->has_expiry = true;
+        gat->expiry_ms = now_ms(world) + 100;
+        gat->shows = all ? REQUEST_SHOWS_SIBLINGS_IF_MULTI_VALUE : REQUEST_SHOWS_NEWEST;
+        assert_int_equal(run(world, gat), all ? REQUEST_OK : REQUEST_MISS);
+        assert_int_equal(gat->version_count, all);
+        struct request *read = get_siblings(world, "s:k");
+        assert_int_equal(read->version_count, 1);
+        assert_true((read->versions[0].expiry_ms != 0) == (all != 0));
+    }
+    advance(world, 100);
+    assert_true(values_are("s:k", NULL, NULL, NULL));
     world_close(world);
 }
 
@@ -314,7 +344,7 @@ static void a_touch_changes_no_token_and_makes_no_stale_one_good(void **state)
     world_close(world);
 }
 
-static void an_expired_newest_sibling_hides_the_others(void **state)
+static void an_expired_newest_sibling_hides_the_others_from_those_who_get_one_value(void **state)
 {
     (void)state;
     world_open(world, kind);
@@ -329,7 +359,8 @@ static void an_expired_newest_sibling_hides_the_others(void **state)
     assert_int_equal(run(world, request), REQUEST_OK);
     advance(world, 100);
     struct request *read = get(world, "s:k");
-    assert_true(read->status == REQUEST_MISS && read->expired && read->version_count == 1);
+    assert_true(read->status == REQUEST_MISS && read->expired && read->version_count == 0);
+    assert_true(values_are("s:k", "stays", NULL, NULL));
     assert_int_equal(touch(world, "s:k", 0), REQUEST_MISS);
     assert_int_equal(write_value(world, REQUEST_ADD, "s:k", "added"), REQUEST_OK);
     assert_true(values_are("s:k", "added", NULL, NULL));
@@ -366,6 +397,7 @@ int main(void)
         cmocka_unit_test(the_token_of_a_write_beside_siblings_covers_that_write_only),
         cmocka_unit_test(writes_without_a_token_resolve_what_is_known),
         cmocka_unit_test(deleting_one_sibling_hides_the_other_from_those_who_get_one_value),
+        cmocka_unit_test(touching_all_finds_the_live_sibling_of_a_deleted_one),
         cmocka_unit_test(deleting_one_sibling_leaves_the_other_even_without_a_grace),
         cmocka_unit_test(arithmetic_with_the_token_of_one_changes_that_one),
         cmocka_unit_test(only_whole_values_become_siblings),
@@ -373,7 +405,7 @@ int main(void)
         cmocka_unit_test(more_siblings_than_allowed_are_refused),
         cmocka_unit_test(siblings_that_would_pass_the_object_limit_are_refused),
         cmocka_unit_test(a_touch_changes_no_token_and_makes_no_stale_one_good),
-        cmocka_unit_test(an_expired_newest_sibling_hides_the_others),
+        cmocka_unit_test(an_expired_newest_sibling_hides_the_others_from_those_who_get_one_value),
         cmocka_unit_test(in_a_bucket_without_siblings_a_token_covers_all_there_are),
     };
     return_run_over_each_store(kind, tests);

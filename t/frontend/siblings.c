@@ -40,6 +40,37 @@ TALK_TEST(gets_shows_all_with_the_newest_last_under_one_token)
     says(talk, "get many:k many:k\r\n", "VALUE many:k 0 2\r\nbc\r\nVALUE many:k 0 2\r\nbc\r\nEND\r\n");
 }
 
+/* The newest is a delete that did not know of the other: whoever is answered one value is told that there is none. */
+static void delete_the_newest(struct talk *talk, const char *key)
+{
+    char line[100];
+    make_siblings(talk, key);
+    (void)snprintf(line, sizeof line, "mg %s c\r\n", key);
+    unsigned long long token = number_after(talk, line, "HD c");
+    (void)snprintf(line, sizeof line, "md %s C%llu\r\n", key, token);
+    says(talk, line, "HD\r\n");
+}
+
+TALK_TEST(gets_shows_what_lives_beside_a_delete_and_its_token_covers_both)
+{
+    char line[100];
+    delete_the_newest(talk, "many:k");
+    says(talk, "get many:k many:k\r\nmg many:k v n\r\nmg many:k p1 v\r\n", "END\r\nEN\r\nEN\r\n");
+    unsigned long long token = number_after(talk, "gets many:k\r\n", "VALUE many:k 0 1 ");
+    (void)snprintf(line, sizeof line, "VALUE many:k 0 1 %llu\r\nb\r\nEND\r\n", token);
+    says(talk, "gats 0 many:k\r\n", line);
+    (void)snprintf(line, sizeof line, "cas many:k 0 0 2 %llu\r\nbc\r\n", token);
+    says(talk, line, "STORED\r\n");
+    says(talk, "get many:k\r\n", "VALUE many:k 0 2\r\nbc\r\nEND\r\n");
+    says(talk, "mg many:k n\r\n", "HD n1\r\n");
+}
+
+TALK_TEST(gets_of_one_value_shows_nothing_beside_a_delete)
+{
+    delete_the_newest(talk, "single:k");
+    says(talk, "gets single:k single:k\r\n", "END\r\n");
+}
+
 TALK_TEST(asking_again_gets_the_next_one_and_the_newest_after_the_last)
 {
     make_siblings(talk, "many:k");
@@ -162,6 +193,16 @@ TALK_TEST(the_binary_opcode_of_siblings_shows_all_and_an_empty_packet)
     hears_value(talk, "");
 }
 
+TALK_TEST(the_binary_opcode_of_siblings_shows_what_lives_beside_a_delete)
+{
+    delete_the_newest(talk, "single:k");
+    speak_binary(talk);
+    send_packet(talk, BINARY_OPCODE_SIBLINGS, "single:k");
+    hears_value(talk, "b");
+    hears_value(talk, "");
+    assert_int_equal(talk->heard.len, 0);
+}
+
 TALK_TEST(people_can_look_at_the_siblings)
 {
     make_siblings(talk, "many:k");
@@ -180,12 +221,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(get_shows_the_newest),
         cmocka_unit_test(gets_shows_all_with_the_newest_last_under_one_token),
+        cmocka_unit_test(gets_shows_what_lives_beside_a_delete_and_its_token_covers_both),
+        cmocka_unit_test(gets_of_one_value_shows_nothing_beside_a_delete),
         cmocka_unit_test(asking_again_gets_the_next_one_and_the_newest_after_the_last),
         cmocka_unit_test(each_key_of_a_line_has_its_own_count),
         cmocka_unit_test(gets_without_multi_value_shows_one_for_each_mention),
         cmocka_unit_test(meta_counts_and_picks),
         cmocka_unit_test(a_run_of_quiet_gets_walks_through_the_siblings),
         cmocka_unit_test(the_binary_opcode_of_siblings_shows_all_and_an_empty_packet),
+        cmocka_unit_test(the_binary_opcode_of_siblings_shows_what_lives_beside_a_delete),
         cmocka_unit_test(people_can_look_at_the_siblings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

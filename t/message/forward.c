@@ -165,8 +165,8 @@ static void forwards_out_of_range_are_refused(void **state)
     assert_false(forward_is_accepted(0, BYTES(REQUEST_FLUSH)));
     assert_true(forward_is_accepted(1, BYTES(2)));
     assert_false(forward_is_accepted(1, BYTES(16)));
-    assert_true(forward_is_accepted(2, BYTES(0xff, 3)));
-    assert_false(forward_is_accepted(2, BYTES(0x80, 4)));
+    assert_true(forward_is_accepted(2, BYTES(0xff, 7)));
+    assert_false(forward_is_accepted(2, BYTES(0x80, 8)));
     for (size_t i = 5; i <= 6; i++) { /* remaining_ms and flags have 32 bits */
         assert_true(forward_is_accepted(i, BYTES(0xff, 0xff, 0xff, 0xff, 0x0f)));
         assert_false(forward_is_accepted(i, BYTES(0x80, 0x80, 0x80, 0x80, 0x10)));

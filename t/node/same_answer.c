@@ -19,6 +19,7 @@ enum before {
     BEFORE_STALE_WON,
     BEFORE_SHORT_LIVED,
     BEFORE_SIBLINGS,
+    BEFORE_DELETED_SIBLING, /* the newest is a tombstone */
     BEFORES
 };
 
@@ -40,6 +41,11 @@ struct question {
 static const struct question questions[] = {
     {.kind = REQUEST_GET},
     ASK(REQUEST_GET, .peek = true),
+    ASK(REQUEST_GET, .shows = REQUEST_SHOWS_SIBLINGS_IF_MULTI_VALUE),
+    ASK(REQUEST_GET, .shows = REQUEST_SHOWS_SIBLINGS),
+    {.kind = REQUEST_GET,
+     .options = {.shows = REQUEST_SHOWS_SIBLINGS_IF_MULTI_VALUE, .has_expiry = true},
+     .expiry_in_ms = 5000},
     {.kind = REQUEST_GET, .options = {.has_expiry = true}, .expiry_in_ms = 5000},
     {.kind = REQUEST_GET, .options = {.has_expiry = true}},
     {.kind = REQUEST_GET, .options = {.has_expiry = true, .peek = true}, .expiry_in_ms = 1},
@@ -113,6 +119,15 @@ static const char *prepare_siblings(struct ring *ring, unsigned owner, const cha
     return key;
 }
 
+static void delete_newest_sibling(struct ring *ring, unsigned owner, const char *key)
+{
+    struct request *request = ask(ring, REQUEST_DELETE, key);
+    request->has_token = true;
+    request->token = node_token(ring_loop(ring, owner, 0), get(ring, owner, key), 0);
+    assert_int_equal(run(ring, owner, request), REQUEST_OK);
+    assert_int_equal(get(ring, owner, key)->status, REQUEST_MISS);
+}
+
 static void set_for(struct ring *ring, unsigned owner, const char *key, uint64_t ms)
 {
     struct request *request = ask(ring, REQUEST_SET, key);
@@ -169,6 +184,10 @@ static uint64_t prepare(struct ring *ring, unsigned owner, const char *key, enum
     case BEFORE_SIBLINGS:
         (void)prepare_siblings(ring, owner, key);
         break;
+    case BEFORE_DELETED_SIBLING:
+        (void)prepare_siblings(ring, owner, key);
+        delete_newest_sibling(ring, owner, key);
+        break;
     default:
         break;
     }
@@ -183,6 +202,7 @@ static struct request *put_question(struct ring *ring, unsigned machine, const c
     uint64_t now_ms = node_now_ms(ring_loop(ring, machine, 0), ring->now);
     request->claims = options->claims;
     request->peek = options->peek;
+    request->shows = options->shows;
     request->has_expiry = options->has_expiry;
     request->invalidate = options->invalidate;
     request->create = options->create;
@@ -279,6 +299,8 @@ static void compare(enum before before, unsigned number, const char *prefix)
     for (unsigned i = 0; i < 2; i++)
         asked[i].answer = get(asked[i].ring, owner, key);
     assert_same(asked[0].answer, asked[1].answer);
+    if (before == BEFORE_DELETED_SIBLING && question->kind == REQUEST_GET && question->options.shows != 0)
+        assert_int_equal(asked[0].answer->status, REQUEST_MISS); /* whoever gets one value still finds none */
 }
 
 static void compare_all(const char *prefix)
@@ -286,7 +308,7 @@ static void compare_all(const char *prefix)
     ring_open(&at_owner, 3, 1);
     ring_open(&elsewhere, 3, 1);
     for (enum before before = BEFORE_NOTHING; before < BEFORES; before++) {
-        if (before == BEFORE_SIBLINGS && strcmp(prefix, "s:") != 0)
+        if (before >= BEFORE_SIBLINGS && strcmp(prefix, "s:") != 0)
             continue;
         for (unsigned i = 0; i < QUESTIONS; i++)
             compare(before, i, prefix);
@@ -296,7 +318,7 @@ static void compare_all(const char *prefix)
         assert_int_equal(COUNTER(&at_owner, m, forwarded), 0);
         forwarded += COUNTER(&elsewhere, m, forwarded);
     }
-    assert_true(forwarded >= (BEFORES - 1) * QUESTIONS);
+    assert_true(forwarded >= BEFORE_SIBLINGS * QUESTIONS);
     ring_close(&at_owner);
     ring_close(&elsewhere);
 }

@@ -231,6 +231,15 @@ static inline struct request *get(struct world *world, const char *key)
     return request;
 }
 
+/* The answered gets. */
+static inline struct request *get_siblings(struct world *world, const char *key)
+{
+    struct request *request = ask(world, REQUEST_GET, key);
+    request->shows = REQUEST_SHOWS_SIBLINGS_IF_MULTI_VALUE;
+    (void)run(world, request);
+    return request;
+}
+
 static inline bool is_missing(struct world *world, const char *key)
 {
     return get(world, key)->status == REQUEST_MISS;
@@ -246,7 +255,7 @@ static inline bool shows(struct world *world, const char *key, const char *value
 /* Does a gets show exactly these, newest first? NULL ends the list at four. */
 static inline bool shows_all(struct world *world, const char *key, const char *const *values, unsigned count)
 {
-    struct request *request = get(world, key);
+    struct request *request = get_siblings(world, key);
     if (request->version_count != count)
         return false;
     for (unsigned i = 0; i < count; i++) {
