@@ -6,32 +6,6 @@
 static struct ring the_ring;
 static struct ring *const ring = &the_ring;
 
-static unsigned wanted_type; /* of the frames that the judges below deal with */
-
-static enum fate lose(struct ring *of, unsigned from, unsigned to, const struct frame *frame)
-{
-    (void)of, (void)from, (void)to;
-    return frame->type == wanted_type ? FATE_LOST : FATE_ARRIVES;
-}
-
-static enum fate hold(struct ring *of, unsigned from, unsigned to, const struct frame *frame)
-{
-    (void)of, (void)from, (void)to;
-    return frame->type == wanted_type ? FATE_HELD : FATE_ARRIVES;
-}
-
-static enum fate repeat(struct ring *of, unsigned from, unsigned to, const struct frame *frame)
-{
-    (void)of, (void)from, (void)to;
-    return frame->type == wanted_type ? FATE_TWICE : FATE_ARRIVES;
-}
-
-static void judge_by(enum fate (*judge)(struct ring *, unsigned, unsigned, const struct frame *), unsigned type)
-{
-    ring->judge = judge;
-    wanted_type = type;
-}
-
 static unsigned not_owner_of(const char *key)
 {
     return place_of_key(ring, key, ring->machine_count - 1);
@@ -73,7 +47,7 @@ static void a_forwarded_incr_that_the_network_repeats_counts_once(void **state)
     ring_open(ring, 3, 1);
     key_led_by(ring, 2, 0, key);
     assert_int_equal(set(ring, 0, key, "0"), REQUEST_OK);
-    judge_by(repeat, MESSAGE_FORWARD);
+    ring_treat(ring, MESSAGE_FORWARD, FATE_TWICE);
     for (unsigned i = 1; i <= 5; i++) {
         struct request *request = ask(ring, REQUEST_INCR, key);
         request->delta = 1;
@@ -91,7 +65,7 @@ static void a_repeated_answer_is_ignored(void **state)
     char key[32];
     ring_open(ring, 3, 1);
     key_led_by(ring, 2, 0, key);
-    judge_by(repeat, MESSAGE_FORWARD_REPLY);
+    ring_treat(ring, MESSAGE_FORWARD_REPLY, FATE_TWICE);
     assert_int_equal(set(ring, 0, key, "0"), REQUEST_OK);
     assert_int_equal(incr(ring, 0, key, 3), REQUEST_OK);
     assert_true(shows(ring, 0, key, "3"));
@@ -101,7 +75,7 @@ static void a_repeated_answer_is_ignored(void **state)
 /* The link breaks after the coordinator has carried the request out and before its answer is here. */
 static struct request *lose_link_behind(struct request *request, unsigned from, unsigned to)
 {
-    judge_by(lose, MESSAGE_FORWARD_REPLY);
+    ring_treat(ring, MESSAGE_FORWARD_REPLY, FATE_LOST);
     start(ring, from, request);
     assert_false(is_done(request));
     ring->judge = NULL;
@@ -216,7 +190,7 @@ static void a_write_whose_coordinator_dies_before_it_is_done_once(void **state)
         key_led_by(ring, 2, i, key);
         unsigned from = not_owner_of(key);
         struct request *request = ask_case(&CASES[i], from, key);
-        judge_by(lose, MESSAGE_FORWARD);
+        ring_treat(ring, MESSAGE_FORWARD, FATE_LOST);
         start(ring, from, request);
         ring->judge = NULL;
         ring_cut(ring, ring_joint(ring, from, 0, 2));
@@ -332,7 +306,7 @@ static void a_touch_that_may_have_been_done_never_claims_that_it_was_not(void **
         unsigned from = way == 1 ? second : not_owner_of(key);
         assert_int_equal(set(ring, from, key, "1"), REQUEST_OK);
         struct request *request = ask(ring, REQUEST_TOUCH, key);
-        judge_by(lose, MESSAGE_FORWARD_REPLY);
+        ring_treat(ring, MESSAGE_FORWARD_REPLY, FATE_LOST);
         start(ring, from, request);
         assert_false(is_done(request));
         ring->judge = NULL;
@@ -432,7 +406,7 @@ static void an_answer_that_comes_too_late_changes_nothing(void **state)
     char key[32];
     ring_open(ring, 3, 1);
     key_led_by(ring, 2, 0, key);
-    judge_by(hold, MESSAGE_FORWARD_REPLY);
+    ring_treat(ring, MESSAGE_FORWARD_REPLY, FATE_HELD);
     struct request *request = ask(ring, REQUEST_SET, key);
     request->value = text("1");
     start(ring, 0, request);
@@ -457,7 +431,7 @@ static void a_coordinator_without_a_quorum_says_so_before_its_asker_gives_up(voi
     ring_open(ring, 4, 3);
     key_led_by(ring, 2, 0, key);
     unsigned from = not_owner_of(key);
-    judge_by(lose, MESSAGE_WRITE);
+    ring_treat(ring, MESSAGE_WRITE, FATE_LOST);
     struct request *request = ask(ring, REQUEST_SET, key);
     request->value = text("1");
     start(ring, from, request);
@@ -565,7 +539,7 @@ static void a_peer_that_answers_others_is_not_silent_for_one_lost_request(void *
     ring_open(ring, 4, 3);
     key_led_by(ring, 2, 0, key);
     unsigned from = not_owner_of(key);
-    judge_by(lose, MESSAGE_FORWARD);
+    ring_treat(ring, MESSAGE_FORWARD, FATE_LOST);
     struct request *request = ask(ring, REQUEST_SET, key);
     request->value = text("1");
     start(ring, from, request);
@@ -588,7 +562,7 @@ static void too_many_forwards_are_refused_at_once(void **state)
     ring_open(ring, 2, 1);
     key_led_by(ring, 1, 0, key);
     ring_joint(ring, 0, 0, 1)->end[0].out_max = SIZE_MAX;
-    judge_by(lose, MESSAGE_FORWARD);
+    ring_treat(ring, MESSAGE_FORWARD, FATE_LOST);
     memset(done, 0, sizeof done);
     for (unsigned i = 0; i <= NODE_FORWARDS_MAX; i++) {
         request_init(&requests[i], REQUEST_GET, text(key), ring_on_done, &done[i]);

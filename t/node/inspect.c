@@ -6,20 +6,6 @@
 static struct ring the_ring;
 static struct ring *const ring = &the_ring;
 
-static unsigned wanted_type;
-
-static enum fate lose(struct ring *of, unsigned from, unsigned to, const struct frame *frame)
-{
-    (void)of, (void)from, (void)to;
-    return frame->type == wanted_type ? FATE_LOST : FATE_ARRIVES;
-}
-
-static enum fate repeat(struct ring *of, unsigned from, unsigned to, const struct frame *frame)
-{
-    (void)of, (void)from, (void)to;
-    return frame->type == wanted_type ? FATE_TWICE : FATE_ARRIVES;
-}
-
 static void on_done(struct inspection *inspection)
 {
     bool *done = inspection->owner;
@@ -78,14 +64,12 @@ static void a_repeated_answer_counts_once(void **state)
     bool done;
     ring_open(ring, 4, 3);
     assert_int_equal(set(ring, 0, "a", "1"), REQUEST_OK);
-    wanted_type = MESSAGE_READ_REPLY;
-    ring->judge = repeat;
+    ring_treat(ring, MESSAGE_READ_REPLY, FATE_TWICE);
     begin(&inspection, &done, place_of_key(ring, "a", 3), "a");
     assert_true(done);
     for (unsigned i = 0; i < 3; i++)
         assert_shows(&inspection.replicas[i], "1");
     node_inspect_finish(&inspection);
-    ring->judge = NULL;
     ring_close(ring);
 }
 
@@ -119,8 +103,7 @@ static void owners_that_cannot_be_reached_or_do_not_answer_are_told(void **state
     assert_shows(&inspection.replicas[2], "1");
     node_inspect_finish(&inspection);
 
-    wanted_type = MESSAGE_READ_REPLY;
-    ring->judge = lose;
+    ring_treat(ring, MESSAGE_READ_REPLY, FATE_LOST);
     begin(&inspection, &done, first, "a");
     assert_false(done);
     ring_pass(ring, RING_TIMEOUT_MS + 1);

@@ -69,6 +69,8 @@ struct ring {
     unsigned joint_count;
     /* Chooses the fate of each frame; NULL: all arrive. */
     enum fate (*judge)(struct ring *, unsigned from, unsigned to, const struct frame *);
+    unsigned judged_type; /* ring_treat */
+    enum fate judged_fate;
     uint64_t frames[16]; /* carried, by type */
     struct held_frame held[256];
     unsigned held_count;
@@ -267,6 +269,20 @@ static inline void ring_hand_over(struct ring *ring, struct joint *joint, unsign
     assert_true(good || ring->refuses);
     if (!good)
         ring_cut(ring, joint);
+}
+
+static inline enum fate ring_judge_type(struct ring *ring, unsigned from, unsigned to, const struct frame *frame)
+{
+    (void)from, (void)to;
+    return frame->type == ring->judged_type ? ring->judged_fate : FATE_ARRIVES;
+}
+
+/* From now on this becomes of all frames of a type, while the others arrive. */
+static inline void ring_treat(struct ring *ring, unsigned type, enum fate fate)
+{
+    ring->judge = ring_judge_type;
+    ring->judged_type = type;
+    ring->judged_fate = fate;
 }
 
 static inline void ring_deliver(struct ring *ring, struct joint *joint, unsigned to, struct bytes data)

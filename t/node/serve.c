@@ -7,7 +7,7 @@
 static struct ring the_ring;
 static struct ring *const ring = &the_ring;
 
-static unsigned frames_until_cut, wanted_type;
+static unsigned frames_until_cut;
 
 static enum fate cut_after_some(struct ring *of, unsigned from, unsigned to, const struct frame *frame)
 {
@@ -16,12 +16,6 @@ static enum fate cut_after_some(struct ring *of, unsigned from, unsigned to, con
         return FATE_ARRIVES;
     ring_part(of, from, to);
     return FATE_LOST;
-}
-
-static enum fate lose(struct ring *of, unsigned from, unsigned to, const struct frame *frame)
-{
-    (void)of, (void)from, (void)to;
-    return frame->type == wanted_type ? FATE_LOST : FATE_ARRIVES;
 }
 
 /* One request through a node without a copy, which goes through every kind of serve, with the links between two
@@ -258,8 +252,7 @@ static void one_link_may_not_have_too_much_under_way(void **state)
     key_led_by(ring, 2, 0, key);
     unsigned from = place_of_key(ring, key, 3);
     ring_joint(ring, from, 0, 2)->end[0].out_max = SIZE_MAX;
-    wanted_type = MESSAGE_WRITE;
-    ring->judge = lose;
+    ring_treat(ring, MESSAGE_WRITE, FATE_LOST);
     memset(done, 0, sizeof done);
     for (unsigned i = 0; i <= NODE_SERVES_MAX; i++) {
         request_init(&requests[i], REQUEST_SET, text(key), ring_on_done, &done[i]);

@@ -4,14 +4,6 @@
 static struct ring the_ring;
 static struct ring *const ring = &the_ring;
 
-static unsigned wanted_type;
-
-static enum fate hold(struct ring *of, unsigned from, unsigned to, const struct frame *frame)
-{
-    (void)of, (void)from, (void)to;
-    return frame->type == wanted_type ? FATE_HELD : FATE_ARRIVES;
-}
-
 static void an_older_view_is_refused_and_a_newer_one_seen_at_the_next_call(void **state)
 {
     (void)state;
@@ -253,8 +245,7 @@ static void views_are_swapped_under_running_requests(void **state)
     uint64_t epoch = 1;
     for (unsigned i = 0; i < sizeof types / sizeof types[0]; i++) {
         struct request *requests[8];
-        ring->judge = hold;
-        wanted_type = types[i];
+        ring_treat(ring, types[i], FATE_HELD);
         for (unsigned n = 0; n < 8; n++) {
             snprintf(key, sizeof key, "key%u-%u", i, n);
             requests[n] = ask(ring, n % 2 == 0 ? REQUEST_SET : REQUEST_INCR, key);
