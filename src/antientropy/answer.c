@@ -2,8 +2,7 @@
 
 #include "base/check.h"
 
-/* Why a question cannot be answered; REPAIR_OK: it can. */
-static struct repair_answer judge(const struct antientropy *a, uint64_t id, uint64_t epoch)
+struct repair_answer repair_judge(const struct antientropy *a, uint64_t id, uint64_t epoch)
 {
     struct repair_answer answer = {.id = id, .epoch = a->view->epoch, .status = REPAIR_OK};
     if (epoch != a->view->epoch)
@@ -46,7 +45,7 @@ static bool answer_roots(struct antientropy *a, struct instant now, uint32_t fro
     struct message_roots m;
     if (!message_read_roots(frame, &m))
         return false;
-    struct message_roots_reply reply = {.answer = judge(a, m.id, m.epoch), .run = a->parts.replica->incarnation};
+    struct message_roots_reply reply = {.answer = repair_judge(a, m.id, m.epoch), .run = a->parts.replica->incarnation};
     struct partition_set differing;
     struct draft set = {0};
     partition_set_init(&differing, a->view->partition_count);
@@ -71,7 +70,7 @@ static bool answer_sums(struct antientropy *a, struct instant now, uint32_t from
     if (!message_read_sums(frame, &m))
         return false;
     uint8_t sums[8 * MESSAGE_SUMS_MAX], bits[MESSAGE_SUMS_MAX / 8] = {0};
-    struct message_sums_reply reply = {.answer = judge(a, m.id, m.epoch), .count = m.count, .bits = bits};
+    struct message_sums_reply reply = {.answer = repair_judge(a, m.id, m.epoch), .count = m.count, .bits = bits};
     bool is_shared = compared_shares(&a->compared, m.partition, from);
     if (reply.answer.status == REPAIR_OK && (!is_shared || m.count != groups_of_partition(a)))
         reply.answer.status = REPAIR_REFUSED;
@@ -187,7 +186,7 @@ static bool answer_keys(struct antientropy *a, uint32_t from, struct chain *out,
     struct message_keys m;
     if (!message_read_keys(frame, &m))
         return false;
-    struct message_keys_reply reply = {.answer = judge(a, m.id, m.epoch)};
+    struct message_keys_reply reply = {.answer = repair_judge(a, m.id, m.epoch)};
     struct join join = {.m = &m, .list = wire_reader_of(m.list), .last_differing = -1};
     struct key_scan scan;
     join.has_next = message_next_key(&join.list, &join.next);
@@ -221,7 +220,7 @@ static bool answer_complete(struct antientropy *a, struct instant now, uint32_t 
     struct message_complete m;
     if (!message_read_complete(frame, &m))
         return false;
-    struct message_complete_reply reply = {.answer = judge(a, m.id, m.epoch)};
+    struct message_complete_reply reply = {.answer = repair_judge(a, m.id, m.epoch)};
     struct repair_peer *peer = repair_peer_of(a, from);
     struct partition_set set;
     partition_set_init(&set, a->view->partition_count);

@@ -1,15 +1,5 @@
 #include "antientropy/inside.h"
 
-static struct repair_answer judge(const struct antientropy *a, uint64_t id, uint64_t epoch)
-{
-    struct repair_answer answer = {.id = id, .epoch = a->view->epoch, .status = REPAIR_OK};
-    if (epoch != a->view->epoch)
-        answer.status = REPAIR_STALE;
-    else if (a->self < 0)
-        answer.status = REPAIR_REFUSED;
-    return answer;
-}
-
 void horizon_hints(const struct antientropy *a, const struct partition_set *asked, struct partition_set *hints)
 {
     for (int i = partition_set_next(asked, 0); i >= 0; i = partition_set_next(asked, (uint32_t)i + 1)) {
@@ -25,7 +15,8 @@ static bool answer_ask(struct antientropy *a, struct instant now, struct chain *
     struct message_horizon_ask m;
     if (!message_read_horizon_ask(frame, &m))
         return false;
-    struct message_horizon_ask_reply reply = {.answer = judge(a, m.id, m.epoch), .run = a->parts.replica->incarnation};
+    struct message_horizon_ask_reply reply = {.answer = repair_judge(a, m.id, m.epoch),
+                                              .run = a->parts.replica->incarnation};
     struct partition_set asked, hints;
     struct draft set = {0};
     partition_set_init(&asked, a->view->partition_count);
@@ -48,7 +39,7 @@ struct message_horizon_compared_reply horizon_compare(struct antientropy *a, str
                                                       const struct message_horizon_compared *m,
                                                       struct partition_set *compared)
 {
-    struct message_horizon_compared_reply reply = {.answer = judge(a, m->id, m->epoch), .since = m->since};
+    struct message_horizon_compared_reply reply = {.answer = repair_judge(a, m->id, m->epoch), .since = m->since};
     struct partition_set asked;
     partition_set_init(&asked, a->view->partition_count);
     bool is_right = m->run == a->parts.replica->incarnation && partition_set_decode(m->partitions, &asked);
@@ -91,7 +82,7 @@ static bool answer_compared(struct antientropy *a, struct instant now, struct ch
 
 enum repair_status horizon_set(struct antientropy *a, const struct message_horizon_set *m)
 {
-    struct repair_answer answer = judge(a, m->id, m->epoch);
+    struct repair_answer answer = repair_judge(a, m->id, m->epoch);
     struct partition_set set;
     partition_set_init(&set, a->view->partition_count);
     /* This run has told its clock when it was asked, and that was later than what is to be dead. */

@@ -148,6 +148,9 @@ void key_scan_step(struct key_scan *scan);
 struct bytes key_scan_upto(const struct key_scan *scan);
 
 /* answer.c, answer_record.c */
+
+/* The head of an answer: the status says why the question cannot be answered, REPAIR_OK: it can. */
+struct repair_answer repair_judge(const struct antientropy *a, uint64_t id, uint64_t epoch);
 bool answer_question(struct antientropy *a, struct instant now, uint32_t from, struct link *reply, bool *replied,
                      const struct frame *frame);
 bool answer_reconcile(struct antientropy *a, struct instant now, uint32_t from, struct link *reply, bool *replied,
