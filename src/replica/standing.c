@@ -1,5 +1,6 @@
 #include "replica/standing.h"
 
+#include "base/bounds.h"
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/wire.h"
@@ -42,11 +43,6 @@ struct standing *standing_new(void)
 void standing_free(struct standing *standing)
 {
     free(standing);
-}
-
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
 }
 
 static void raise(_Atomic uint64_t *number, uint64_t to)

@@ -1,14 +1,10 @@
 #include "ring/place.h"
 
+#include "base/bounds.h"
 #include "base/check.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static uint32_t smaller(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
 
 /* Numbers in the order of the members, which is the same everywhere. */
 static void number_datacenters(struct places *places, const struct ring_member *members, uint32_t *first_members)
@@ -56,8 +52,8 @@ void places_init(struct places *places, const struct ring_member *members, uint3
     number_datacenters(places, members, first_members);
     number_racks(places, members, first_members);
     free(first_members);
-    places->racks_shared_max = owner_count - smaller(owner_count, places->rack_count);
-    places->datacenters_shared_max = owner_count - smaller(owner_count, places->datacenter_count);
+    places->racks_shared_max = owner_count - (uint32_t)smaller(owner_count, places->rack_count);
+    places->datacenters_shared_max = owner_count - (uint32_t)smaller(owner_count, places->datacenter_count);
 }
 
 void places_close(struct places *places)

@@ -1,5 +1,6 @@
 #include "simulator/fake_disk.h"
 
+#include "base/bounds.h"
 #include "base/check.h"
 
 #include <stdlib.h>
@@ -185,11 +186,6 @@ void fake_disk_copy(struct fake_disk *copy, const struct fake_disk *fake)
         *end = copy_file(file);
         end = &(*end)->next;
     }
-}
-
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
 }
 
 void fake_disk_write_back_some(struct fake_disk *fake, struct prng *prng)

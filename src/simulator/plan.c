@@ -1,5 +1,6 @@
 #include "simulator/plan.h"
 
+#include "base/bounds.h"
 #include "base/check.h"
 #include "base/prng.h"
 
@@ -20,22 +21,17 @@ const char *plan_prefix(enum key_kind kind)
 
 unsigned plan_owners(const struct plan *plan)
 {
-    return plan->nodes < plan->ring.copies ? plan->nodes : plan->ring.copies;
-}
-
-static unsigned at_most(unsigned a, unsigned b)
-{
-    return a < b ? a : b;
+    return (unsigned)smaller(plan->nodes, plan->ring.copies);
 }
 
 unsigned plan_r(const struct plan *plan, enum key_kind kind)
 {
-    return at_most(plan->buckets[kind].r, plan_owners(plan));
+    return (unsigned)smaller(plan->buckets[kind].r, plan_owners(plan));
 }
 
 unsigned plan_w(const struct plan *plan, enum key_kind kind)
 {
-    return at_most(plan->buckets[kind].w, plan_owners(plan));
+    return (unsigned)smaller(plan->buckets[kind].w, plan_owners(plan));
 }
 
 bool plan_is_strict(const struct plan *plan, enum key_kind kind)

@@ -46,7 +46,7 @@ static void nodes_of_equal_weight_own_floor_or_ceiling(void **state)
     for (uint32_t nodes = 1; nodes <= 100; nodes++) {
         for (uint8_t copies = 1; copies <= 5; copies++) {
             struct ring_view *view = equal_ring(nodes, 256, copies);
-            assert_int_equal(view->owner_count, least(copies, nodes));
+            assert_int_equal(view->owner_count, smaller(copies, nodes));
             assert_true(lists_are_whole(view));
             assert_int_equal(p5_violations(view), 0);
             assert_true(is_even(view));

@@ -2,6 +2,7 @@
 #ifndef T_RING_MEMBERS_H
 #define T_RING_MEMBERS_H
 
+#include "base/bounds.h"
 #include "base/check.h"
 #include "base/prng.h"
 #include "ring/ring.h"
@@ -53,11 +54,6 @@ static inline void random_members(struct ring_member *members, uint32_t count, s
     }
 }
 
-static inline uint32_t least(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
 /* How many different ones are among some members: members by `indexes`, or the first `count` if that is NULL. */
 static inline uint32_t different_racks(const struct ring_member *members, const uint16_t *indexes, uint32_t count)
 {
@@ -105,8 +101,9 @@ static inline bool lists_are_whole(const struct ring_view *view)
 /* Partitions whose owners are in fewer racks or data centres than P5 wants, or not all different. */
 static inline uint32_t p5_violations(const struct ring_view *view)
 {
-    uint32_t racks = least(view->owner_count, different_racks(view->members, NULL, view->member_count));
-    uint32_t datacenters = least(view->owner_count, different_datacenters(view->members, NULL, view->member_count));
+    uint32_t racks = (uint32_t)smaller(view->owner_count, different_racks(view->members, NULL, view->member_count));
+    uint32_t datacenters =
+        (uint32_t)smaller(view->owner_count, different_datacenters(view->members, NULL, view->member_count));
     uint32_t violations = 0;
     for (uint32_t partition = 0; partition < view->partition_count; partition++) {
         const uint16_t *list = ring_preference_list(view, (uint16_t)partition);

@@ -132,7 +132,7 @@ static void with_fewer_members_than_copies_each_owns_everything(void **state)
     equal_members(members, 5);
     struct ring_view *view = ring_view_new(&settings, members, 1);
     for (uint32_t nodes = 1; nodes < 5; nodes++) {
-        assert_int_equal(view->owner_count, least(nodes, 3));
+        assert_int_equal(view->owner_count, smaller(nodes, 3));
         assert_true(lists_are_whole(view));
         struct ring_view *after = view_changed(view, RING_CHANGE_JOIN, &members[nodes]);
         ring_view_free(view);
@@ -140,7 +140,7 @@ static void with_fewer_members_than_copies_each_owns_everything(void **state)
     }
     for (uint32_t nodes = 5; nodes > 1; nodes--) {
         struct ring_view *after = view_changed(view, RING_CHANGE_LEAVE, &members[5 - nodes]);
-        assert_int_equal(after->owner_count, least(nodes - 1, 3));
+        assert_int_equal(after->owner_count, smaller(nodes - 1, 3));
         assert_true(lists_are_whole(after));
         assert_int_equal(p5_violations(after), 0);
         ring_view_free(view);

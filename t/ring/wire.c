@@ -114,7 +114,7 @@ static void a_changed_view_is_refused_or_is_the_changed_view(void **state)
         struct ring_view *view = random_view(seed), *changed;
         struct buffer buffer = encoded(view);
         for (unsigned round = 0; round < 300; round++) {
-            size_t at = (size_t)prng_below(&prng, round % 2 ? buffer.len : least((uint32_t)buffer.len, 60));
+            size_t at = (size_t)prng_below(&prng, round % 2 ? buffer.len : smaller(buffer.len, 60));
             uint8_t before = buffer.at[at];
             buffer.at[at] = (uint8_t)(round % 3 ? before ^ 1 << prng_below(&prng, 8) : (int)prng_below(&prng, 256));
             bool differs = buffer.at[at] != before;
