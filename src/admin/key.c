@@ -1,11 +1,9 @@
 /* GET /key */
 #include "admin/json.h"
+#include "admin/node_name.h"
 #include "admin/report.h"
 #include "version/fingerprint.h"
 #include "version/record.h"
-
-#include <inttypes.h>
-#include <stdio.h>
 
 static const char *sight_text(enum replica_sight sight)
 {
@@ -25,15 +23,11 @@ static const char *outcome_text(int outcome)
     return TEXTS[outcome];
 }
 
-/* The node that made a write: by name while it is a member, else by its id. */
+/* The node that made a write. */
 static json_t *node_of(const struct ring_view *view, uint32_t id)
 {
-    int index = ring_member_index(view, id);
-    char text[9];
-    if (index >= 0)
-        return json_of_text(view->members[index].name);
-    snprintf(text, sizeof(text), "%08" PRIx32, id);
-    return json_string(text);
+    char text[NODE_NAME_BYTES];
+    return json_of_text(node_name(view, id, text));
 }
 
 static void set_dot(json_t *json, const struct ring_view *view, const struct actor *actor, uint64_t counter)

@@ -1,62 +1,79 @@
 /* `stats hints`, `stats antientropy`, `stats horizon` */
 #include "admin/emit.h"
+#include "admin/node_name.h"
 #include "admin/repair.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
-enum { NAME_BYTES = RING_NAME_MAX + 40 };
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* NODE:WHAT */
-static void emit_of_node(const struct emitter *emitter, const struct ring_view *view, uint32_t node, const char *what,
-                         uint64_t value)
+/* A number and what it is called. */
+struct figure {
+    const char *name;
+    uint64_t value;
+};
+
+static void emit_figures(const struct emitter *emitter, const struct figure *figures, size_t count)
 {
-    char name[NAME_BYTES];
-    int index = ring_member_index(view, node);
-    if (index >= 0)
-        snprintf(name, sizeof(name), "%s:%s", view->members[index].name, what);
-    else
-        snprintf(name, sizeof(name), "%08" PRIx32 ":%s", node, what); /* has left the ring */
-    emit_number(emitter, name, value);
+    for (size_t i = 0; i < count; i++)
+        emit_number(emitter, figures[i].name, figures[i].value);
+}
+
+/* The same as NODE:WHAT. */
+static void emit_figures_of(const struct emitter *emitter, const struct ring_view *view, uint32_t node,
+                            const struct figure *figures, size_t count)
+{
+    char name[NODE_NAME_BYTES], line[NODE_NAME_BYTES + 40];
+    const char *of = node_name(view, node, name);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(line, sizeof(line), "%s:%s", of, figures[i].name);
+        emit_number(emitter, line, figures[i].value);
+    }
 }
 
 void admin_stats_hints(const struct admin_repair *repair, const struct ring_view *view, admin_emit *emit, void *context)
 {
     struct emitter emitter = {emit, context};
+    const struct figure figures[] = {
+        {"kept", repair->hints.kept},
+        {"bytes", repair->hints.bytes},
+        {"stored", repair->hints.stored},
+        {"refused", repair->hints.refused},
+        {"delivered", repair->hints.delivered},
+        {"sent", repair->delivery.sent},
+        {"acknowledged", repair->delivery.acknowledged},
+        {"not_taken", repair->delivery.refused},
+        {"timed_out", repair->delivery.timed_out},
+        {"readdressed", repair->delivery.readdressed},
+        {"merged_here", repair->delivery.merged_here},
+        {"changed_meanwhile", repair->delivery.changed},
+        {"passes", repair->delivery.passes},
+    };
     emit_flag(&emitter, "enabled", repair->has_hints);
-    emit_number(&emitter, "kept", repair->hints.kept);
-    emit_number(&emitter, "bytes", repair->hints.bytes);
-    emit_number(&emitter, "stored", repair->hints.stored);
-    emit_number(&emitter, "refused", repair->hints.refused);
-    emit_number(&emitter, "delivered", repair->hints.delivered);
-    emit_number(&emitter, "sent", repair->delivery.sent);
-    emit_number(&emitter, "acknowledged", repair->delivery.acknowledged);
-    emit_number(&emitter, "not_taken", repair->delivery.refused);
-    emit_number(&emitter, "timed_out", repair->delivery.timed_out);
-    emit_number(&emitter, "readdressed", repair->delivery.readdressed);
-    emit_number(&emitter, "merged_here", repair->delivery.merged_here);
-    emit_number(&emitter, "changed_meanwhile", repair->delivery.changed);
-    emit_number(&emitter, "passes", repair->delivery.passes);
+    emit_figures(&emitter, figures, COUNT(figures));
     for (unsigned i = 0; i < repair->owner_count; i++) {
         const struct hints_row *row = &repair->owners[i];
-        emit_of_node(&emitter, view, row->owner, "kept", row->count);
-        emit_of_node(&emitter, view, row->owner, "since_ms", row->since_ms);
+        const struct figure of_owner[] = {{"kept", row->count}, {"since_ms", row->since_ms}};
+        emit_figures_of(&emitter, view, row->owner, of_owner, COUNT(of_owner));
     }
 }
 
 static void emit_peer(const struct emitter *emitter, const struct ring_view *view,
                       const struct antientropy_peer_row *row)
 {
-    emit_of_node(emitter, view, row->node, "partitions", row->partitions);
-    emit_of_node(emitter, view, row->node, "identical", row->identical);
-    emit_of_node(emitter, view, row->node, "identical_since_ms", row->identical_since_ms);
-    emit_of_node(emitter, view, row->node, "compared_ms", row->compared_ms);
-    emit_of_node(emitter, view, row->node, "under_way", row->is_under_way);
-    emit_of_node(emitter, view, row->node, "left", row->left);
-    emit_of_node(emitter, view, row->node, "exchanges", row->exchanges);
-    emit_of_node(emitter, view, row->node, "messages", row->messages);
-    emit_of_node(emitter, view, row->node, "keys_exchanged", row->keys_exchanged);
-    emit_of_node(emitter, view, row->node, "bytes_sent", row->bytes_sent);
+    const struct figure figures[] = {
+        {"partitions", row->partitions},
+        {"identical", row->identical},
+        {"identical_since_ms", row->identical_since_ms},
+        {"compared_ms", row->compared_ms},
+        {"under_way", row->is_under_way},
+        {"left", row->left},
+        {"exchanges", row->exchanges},
+        {"messages", row->messages},
+        {"keys_exchanged", row->keys_exchanged},
+        {"bytes_sent", row->bytes_sent},
+    };
+    emit_figures_of(emitter, view, row->node, figures, COUNT(figures));
 }
 
 void admin_stats_antientropy(const struct admin_repair *repair, const struct ring_view *view, admin_emit *emit,

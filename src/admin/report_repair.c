@@ -1,20 +1,13 @@
 /* GET /hints, /antientropy, /verify */
 #include "admin/json.h"
+#include "admin/node_name.h"
 #include "admin/repair.h"
 #include "admin/report.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
-/* A node that has left the ring is called by its id. */
 static json_t *name_of(const struct ring_view *view, uint32_t node)
 {
-    char text[16];
-    int index = ring_member_index(view, node);
-    if (index >= 0)
-        return json_of_text(view->members[index].name);
-    snprintf(text, sizeof(text), "%08" PRIx32, node);
-    return json_string(text);
+    char text[NODE_NAME_BYTES];
+    return json_of_text(node_name(view, node, text));
 }
 
 json_t *report_hints(const struct admin_repair *repair, const struct ring_view *view)
