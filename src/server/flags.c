@@ -49,14 +49,6 @@ static const struct option_spec *spec_of(int code)
     return code >= LONG_ONLY ? &OPTIONS[code - LONG_ONLY] : option_of_flag(code);
 }
 
-static void name_of(const struct option_spec *option, char *text, size_t room)
-{
-    if (option->flag != 0)
-        snprintf(text, room, "-%c, --%s", option->flag, option->name);
-    else
-        snprintf(text, room, "--%s", option->name);
-}
-
 /* What the command line says replaces the file's list instead of adding to it. */
 static void forget_list_of_file(struct config *config, const struct option_spec *option)
 {
@@ -83,7 +75,7 @@ static bool apply(struct config *config, const struct option_spec *option, const
     if (option->kind == OPTION_LIST)
         forget_list_of_file(config, option);
     if (!option_set(option, config, value, what)) {
-        name_of(option, name, sizeof(name));
+        option_name(option, name, sizeof(name));
         snprintf(error, CONFIG_ERROR_MAX, "%s: %.400s", name, what);
         return false;
     }

@@ -28,6 +28,14 @@ const struct option_spec *option_of_flag(int flag)
     return NULL;
 }
 
+void option_name(const struct option_spec *option, char *text, size_t room)
+{
+    if (option->flag != 0)
+        snprintf(text, room, "-%c, --%s", option->flag, option->name);
+    else
+        snprintf(text, room, "--%s", option->name);
+}
+
 static void *field_of(const struct option_spec *option, void *base)
 {
     return (uint8_t *)base + option->offset;

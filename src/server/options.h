@@ -54,6 +54,9 @@ const struct option_spec *option_find(const char *name, enum option_section sect
 /* By letter, or NULL. */
 const struct option_spec *option_of_flag(int flag);
 
+/* As people write it: "-p, --port" or "--data". */
+void option_name(const struct option_spec *option, char *text, size_t room);
+
 /* Does it need an argument on the command line? */
 static inline bool option_takes_value(const struct option_spec *option)
 {
