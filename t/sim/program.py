@@ -52,6 +52,12 @@ for wrong in (["--sed", "1"], ["--seed"], ["--seed", "x"], ["--seeds", "5..1"], 
     done = ringsim(*wrong)
     assert done.returncode == 64 and "ringsim" in done.stderr, (wrong, done)
 
+# The man page names whatever the usage does.
+with open(os.path.join(os.environ["RINGSIM_SOURCE"], "contrib", "ringsim.1"), encoding="utf-8") as file:
+    page = file.read().replace("\\-", "-")
+usage = ringsim("--help").stdout.split("What is checked")[0]
+assert not [option for option in set(re.findall(r"--[a-z]+", usage)) if option not in page], usage
+
 balance = ringsim("balance", "--strategy", "3", "--nodes", "30", "--n", "3", "--partitions", "1024", "--seeds", "2")
 assert balance.returncode == 0 and "efficiency" in balance.stdout, balance
 print("all good")
