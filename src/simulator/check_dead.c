@@ -47,26 +47,46 @@ static void judge(struct world *world, size_t number, struct bytes value, const 
     }
 }
 
+static bool is_known(const struct world *world, const struct written *written)
+{
+    for (unsigned i = 0; i < world->plan.nodes; i++) {
+        if (bitset_has(&world->oracle.copies[i][written->key].known, written->number))
+            return true;
+    }
+    return false;
+}
+
+/* A later attempt of its request is known: whoever knows that one never has this, or drops it, however late its time
+ * is, and what it had replaced may come back [R10]. The later attempt ends what it has to by its own time. */
+static bool is_overtaken(const struct world *world, const struct written *death)
+{
+    const struct key_writes *writes = &world->oracle.keys[death->key];
+    for (uint32_t i = 0; i < writes->count && death->request != 0; i++) {
+        const struct written *other = &world->oracle.written[writes->list[i]];
+        if (other->request == death->request && other->attempt > death->attempt && is_known(world, other))
+            return true;
+    }
+    return false;
+}
+
 /* Does this tombstone, which some replica knows, end that version: has its maker known of it, or, where the last write
  * wins, is it later? */
-static bool ends(const struct world *world, const struct written *death, uint32_t death_index, uint32_t victim)
+static bool ends(const struct world *world, uint32_t death_index, uint32_t victim)
 {
     const struct oracle *oracle = &world->oracle;
-    bool is_known = false;
-    if (!death->is_tombstone)
+    const struct written *death = &oracle->written[death_index];
+    if (!death->is_tombstone || !is_known(world, death))
         return false;
-    for (unsigned i = 0; i < world->plan.nodes && !is_known; i++)
-        is_known = bitset_has(&oracle->copies[i][death->key].known, death->number);
-    return is_known
-           && (oracle_is_latest(oracle, death->key) ? oracle_compare(oracle, death_index, victim) > 0
-                                                    : bitset_has(&death->past, oracle->written[victim].number));
+    if (oracle_is_latest(oracle, death->key))
+        return oracle_compare(oracle, death_index, victim) > 0 && !is_overtaken(world, death);
+    return bitset_has(&death->past, oracle->written[victim].number);
 }
 
 static bool is_dead(const struct world *world, uint32_t victim)
 {
     const struct key_writes *writes = &world->oracle.keys[world->oracle.written[victim].key];
     for (uint32_t i = 0; i < writes->count; i++) {
-        if (ends(world, &world->oracle.written[writes->list[i]], writes->list[i], victim))
+        if (ends(world, writes->list[i], victim))
             return true;
     }
     return false;

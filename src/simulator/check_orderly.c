@@ -23,8 +23,8 @@ void checks_on_restless(struct world *world, const struct machine *machine)
 void checks_on_stopped(struct world *world, const struct machine *machine, bool kept)
 {
     const struct fake_dir *dir = &machine->dir;
-    bool is_full = dir->disk.bytes_max != UINT64_MAX || dir->engine.bytes_max != UINT64_MAX
-                   || dir->hint_disk.bytes_max != UINT64_MAX || dir->hint_engine.bytes_max != UINT64_MAX;
+    bool is_full = dir->disk.bytes_max != UINT64_MAX || dir->engine.disk_max != UINT64_MAX
+                   || dir->hint_disk.bytes_max != UINT64_MAX || dir->hint_engine.disk_max != UINT64_MAX;
     check_judged(world, &check_orderly);
     if (!kept && !is_full)
         check_fails(world, &check_orderly, TRACE_NO_KEY, "%s cannot checkpoint what it has when it stops",

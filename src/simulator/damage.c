@@ -68,20 +68,22 @@ void damage_start_again(struct machine *machine)
 
 /* Disks. */
 
+/* It is the disk that has no space for what an engine commits. The size of its map stays as it is: that of a running
+ * process never changes, and a store goes by what was left of it at the last commit. */
 static void set_space(struct machine *machine, bool is_limited)
 {
     struct world *world = machine->world;
     struct fake_dir *dir = &machine->dir;
     struct engine_usage usage;
     dir->disk.bytes_max = dir->hint_disk.bytes_max = UINT64_MAX;
-    dir->engine.bytes_max = dir->hint_engine.bytes_max = UINT64_MAX;
+    dir->engine.disk_max = dir->hint_engine.disk_max = UINT64_MAX;
     if (!is_limited)
         return;
     dir->engine.engine.ops->usage(&dir->engine.engine, &usage);
-    dir->engine.bytes_max = usage.bytes_used + world_draw(world, SPACE_LEFT_MAX);
+    dir->engine.disk_max = usage.bytes_used + world_draw(world, SPACE_LEFT_MAX);
     dir->disk.bytes_max = dir->disk.bytes + world_draw(world, SPACE_LEFT_MAX);
     dir->hint_engine.engine.ops->usage(&dir->hint_engine.engine, &usage);
-    dir->hint_engine.bytes_max = usage.bytes_used + world_draw(world, SPACE_LEFT_MAX);
+    dir->hint_engine.disk_max = usage.bytes_used + world_draw(world, SPACE_LEFT_MAX);
     dir->hint_disk.bytes_max = dir->hint_disk.bytes + world_draw(world, SPACE_LEFT_MAX);
 }
 

@@ -154,7 +154,8 @@ static enum engine_status commit(struct engine *engine)
     enum engine_status status = ENGINE_OK;
     if (fake->commit_fails != ENGINE_OK && fake->fail_after == 0)
         status = fake->commit_fails;
-    else if (bytes_of_table(&fake->records) + bytes_of_table(&fake->batch) > fake->bytes_max)
+    uint64_t wanted = bytes_of_table(&fake->records) + bytes_of_table(&fake->batch);
+    if (status == ENGINE_OK && (wanted > fake->bytes_max || wanted > fake->disk_max))
         status = ENGINE_FULL;
     fake->fail_after -= fake->fail_after > 0;
     for (size_t i = 1; i < fake->batch.count; i++) /* the store promises order within a batch */
@@ -242,7 +243,8 @@ static const struct engine_ops FAKE_OPS = {.read = read_record,
 
 void fake_engine_init(struct fake_engine *fake, const struct lock_ops *locks)
 {
-    *fake = (struct fake_engine){.engine = {.ops = &FAKE_OPS}, .locks = locks, .bytes_max = UINT64_MAX};
+    *fake = (struct fake_engine){
+        .engine = {.ops = &FAKE_OPS}, .locks = locks, .bytes_max = UINT64_MAX, .disk_max = UINT64_MAX};
     locks->init(&fake->lock);
 }
 

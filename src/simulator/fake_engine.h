@@ -22,7 +22,8 @@ struct fake_engine {
     struct fake_table records, meta;
     struct fake_table batch, batch_meta; /* not yet committed, in the order of the calls */
     bool in_batch;
-    uint64_t bytes_max; /* of records; a batch that needs more is ENGINE_FULL */
+    uint64_t bytes_max; /* of the map; a batch that needs more is ENGINE_FULL */
+    uint64_t disk_max;  /* the same of the disk below it: usage does not tell */
     enum engine_status commit_fails, read_fails, put_fails, meta_fails; /* ENGINE_OK: it works */
     unsigned fail_after; /* so many commits succeed before commit_fails counts */
     bool nearly_full;
