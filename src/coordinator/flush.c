@@ -150,11 +150,21 @@ static bool is_disbelieved(const struct flush *flush)
     return flush->disbelievers > flush->believers;
 }
 
+/* Of a wall clock that has been set far ahead while nobody could say so nobody knows. The others would refuse the
+ * registers until their own clocks get there, and then lose all that they had been writing until then. So a flush needs
+ * at least one other member that tells whether it believes the time. */
+static bool is_alone(const struct flush *flush)
+{
+    return flush->member_count != 0 && flush->believers == 0 && flush->disbelievers == 0;
+}
+
 /* Nobody's answer is waited for any more. */
 static void go_on(struct flush *flush)
 {
     if (flush->phase == FLUSH_CLOCKS && is_disbelieved(flush))
         fail(flush, FAILURE_CLOCK);
+    else if (flush->phase == FLUSH_CLOCKS && is_alone(flush))
+        fail(flush, FAILURE_NO_QUORUM);
     else if (flush->phase == FLUSH_CLOCKS)
         store(flush);
     else if (flush->phase == FLUSH_TELLING && flush->failed)

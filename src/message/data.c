@@ -9,6 +9,7 @@
 /* Bits of the second byte of a head: what is yes or no in a message. */
 enum {
     GREETING_IS_REPLY = 0x01,
+    GREETING_IS_DISBELIEVED = 0x02,
     READ_HAS_FINGERPRINT = 0x01,
     READ_PEEK = 0x02,
     READ_REPLY_FETCHED_BEFORE = 0x01,
@@ -71,7 +72,8 @@ static hybrid_time read_horizon(struct wire_reader *reader, bool is_there)
 void message_write_greeting(struct chain *out, const struct message_greeting *m)
 {
     uint8_t *at = frame_begin(out, MESSAGE_GREETING, 1 + WIRE_VARINT_MAX + 8 + TIME_BYTES + REGISTERS_BYTES);
-    at = wire_write_u8(at, bit_if(m->is_reply, GREETING_IS_REPLY));
+    CHECK(m->is_reply || !m->is_disbelieved);
+    at = wire_write_u8(at, bit_if(m->is_reply, GREETING_IS_REPLY) | bit_if(m->is_disbelieved, GREETING_IS_DISBELIEVED));
     at = wire_write_varint(at, m->epoch);
     at = wire_write_u64(at, m->cluster);
     at = wire_write_u64(at, m->clock);
@@ -81,12 +83,14 @@ void message_write_greeting(struct chain *out, const struct message_greeting *m)
 bool message_read_greeting(const struct frame *frame, struct message_greeting *m)
 {
     struct wire_reader reader = fields_of(frame, MESSAGE_GREETING);
-    m->is_reply = fields_bits(&reader, GREETING_IS_REPLY) != 0;
+    unsigned bits = fields_bits(&reader, GREETING_IS_REPLY | GREETING_IS_DISBELIEVED);
+    m->is_reply = (bits & GREETING_IS_REPLY) != 0;
+    m->is_disbelieved = (bits & GREETING_IS_DISBELIEVED) != 0;
     m->epoch = wire_read_varint(&reader);
     m->cluster = wire_read_u64(&reader);
     m->clock = wire_read_u64(&reader);
     m->flush = read_registers(&reader);
-    return fields_end_all(&reader, frame);
+    return fields_end_all(&reader, frame) && (m->is_reply || !m->is_disbelieved);
 }
 
 void message_write_read(struct chain *out, const struct message_read *m)

@@ -29,6 +29,7 @@ struct message_greeting {
     hybrid_time clock;
     struct flush_registers flush;
     bool is_reply;
+    bool is_disbelieved; /* of a reply: the registers of the greeting are too far ahead to be taken over [R2] */
 };
 
 /* Give me your object, or say that it is the same as mine. */

@@ -3,7 +3,10 @@
  * The dialler greets; the acceptor takes over the flush registers and the clock in the greeting and replies with its
  * own, which the dialler takes over in turn. Both are stored before the link is used, so that nobody is served, by
  * either end, what a flush_all that the other knows of has ended. A greeting or its reply may be lost: the dialler
- * repeats it. An end that is in no ring yet neither greets nor replies. */
+ * repeats it. An end that is in no ring yet neither greets nor replies.
+ *
+ * One of two clocks that are far apart is wrong. An acceptor that does not take over registers which are too far ahead
+ * of its own says so; the link is used all the same, since both store and serve what the others write. */
 #include "node/links.h"
 
 #include "base/check.h"
@@ -16,7 +19,7 @@
 
 #include <stdlib.h>
 
-static void greet(struct node *node, struct node_link *link, bool is_reply)
+static void send(struct node *node, struct node_link *link, bool is_reply, bool is_disbelieved)
 {
     const struct message_greeting greeting = {
         .epoch = node->view->epoch,
@@ -24,15 +27,26 @@ static void greet(struct node *node, struct node_link *link, bool is_reply)
         .clock = atomic_load_explicit(&node->shared->replica.clock.last, memory_order_relaxed),
         .flush = coordinator_flush_registers(&node->coordinator),
         .is_reply = is_reply,
+        .is_disbelieved = is_disbelieved,
     };
     message_write_greeting(&link->link->out, &greeting);
     link_wants_flush(&node->flushes, link->link);
 }
 
+static void greet(struct node *node, struct node_link *link)
+{
+    send(node, link, false, false);
+}
+
+static void reply(struct node *node, struct instant now, struct node_link *link)
+{
+    send(node, link, true, !coordinator_believes(now, &link->theirs));
+}
+
 static void greet_soon(struct node *node, struct instant now, struct node_link *link)
 {
     if (node->view->epoch != 0)
-        greet(node, link, false);
+        greet(node, link);
     link->greet_at_ns = now.mono_ns + (uint64_t)NODE_GREETING_MS * 1000000;
     if (link->greet_at_ns < node->greet_at_ns)
         node->greet_at_ns = link->greet_at_ns;
@@ -42,7 +56,7 @@ static void greet_soon(struct node *node, struct instant now, struct node_link *
 static void probe(struct node *node, struct instant now, struct peer *peer)
 {
     if (peer_request_in_need(&node->peers, peer, now) != NULL)
-        greet(node, node_link_of(peer->link), false);
+        greet(node, node_link_of(peer->link));
 }
 
 /* It has answered something else since, and not what it coordinates for this node: does it still live? */
@@ -126,14 +140,14 @@ static void on_known(struct node *node, struct instant now, struct node_link *li
 {
     if (!link->link->is_dialled) {
         link->is_greeted = true;
-        greet(node, link, true); /* also when it has been: that reply may have been lost */
+        reply(node, now, link); /* also when it has been: that reply may have been lost */
         return;
     }
     if (link->is_greeted)
         return;
     struct flush_registers ours = coordinator_flush_registers(&node->coordinator);
-    if (is_news(&ours, &link->theirs)) {
-        greet(node, link, false); /* this was the reply to a greeting of before a flush_all */
+    if (is_news(&ours, &link->theirs) && !link->is_disbelieved) {
+        greet(node, link); /* this was the reply to a greeting of before a flush_all */
         return;
     }
     link->is_greeted = true;
@@ -192,6 +206,7 @@ bool greeting_receive(struct node *node, struct instant now, struct node_link *l
     note_sign(node, link);
     replica_observe(&node->shared->replica, greeting.clock, now);
     link->theirs = greeting.flush;
+    link->is_disbelieved = greeting.is_disbelieved;
     if (!link->is_storing)
         take_over(node, now, link, &greeting.flush);
     return true;

@@ -13,19 +13,20 @@
 struct node_link {
     struct list all; /* node->links */
     struct node *node;
-    struct link *link; /* NULL: it is down, and the registers are still being stored */
-    uint64_t serial;   /* 1, 2, 3 ... of this node's links */
-    bool is_greeted;   /* the other's registers and clock are known here, and durably */
+    struct link *link;             /* NULL: it is down, and the registers are still being stored */
+    uint64_t serial;               /* 1, 2, 3 ... of this node's links */
+    bool is_greeted;               /* the other's registers and clock are known here, and durably */
+    struct flush_registers theirs; /* in the last greeting or reply */
 
     /* What the other end's greeting brought is being stored. */
     struct registers_write write;
     bool is_storing;
 
     /* Of a dialled link. */
-    struct flush_registers theirs; /* that the last reply to a greeting told of */
-    uint64_t greet_at_ns;          /* until it is greeted: when to greet again */
-    uint64_t forwards_numbered;    /* the last number */
-    struct list forwards;          /* of struct forward's legs: waiting for a reply on it, oldest first */
+    bool is_disbelieved;        /* the last reply to a greeting refused the registers of this process */
+    uint64_t greet_at_ns;       /* until it is greeted: when to greet again */
+    uint64_t forwards_numbered; /* the last number */
+    struct list forwards;       /* of struct forward's legs: waiting for a reply on it, oldest first */
 
     /* Of an accepted link. */
     struct once once;

@@ -94,6 +94,27 @@ static void a_flush_at_a_node_whose_clock_is_far_ahead_is_refused_by_the_others(
     owners_close(ring);
 }
 
+/* Nobody can say that its clock is right: registers of a wrong one would end what the others write until theirs get
+ * there.
+ */
+static void a_flush_that_nobody_else_answers_is_refused(void **state)
+{
+    (void)state;
+    owners_open(ring);
+    set_some();
+    ring_part(ring, 0, 1);
+    ring_part(ring, 2, 1);
+    struct request *request = flush_request(0);
+    assert_int_equal(run(ring, 1, request), REQUEST_FAILED);
+    assert_int_equal(request->failure, FAILURE_NO_QUORUM);
+    assert_true(registers_of(1).flushed == 0);
+    assert_int_equal(run(ring, 0, flush_request(0)), REQUEST_OK); /* two are enough */
+    ring_dial_all(ring);
+    ring_pump(ring);
+    assert_true(registers_of(1).flushed == registers_of(0).flushed && registers_of(1).flushed != 0);
+    owners_close(ring);
+}
+
 static void it_answers_when_all_that_are_up_have_stored_it(void **state)
 {
     (void)state;
@@ -234,6 +255,7 @@ int main(void)
         cmocka_unit_test(flush_hides_everything_everywhere),
         cmocka_unit_test(flush_is_later_than_the_clock_of_any_member),
         cmocka_unit_test(a_flush_at_a_node_whose_clock_is_far_ahead_is_refused_by_the_others),
+        cmocka_unit_test(a_flush_that_nobody_else_answers_is_refused),
         cmocka_unit_test(it_answers_when_all_that_are_up_have_stored_it),
         cmocka_unit_test(who_was_away_hears_of_it_before_any_data),
         cmocka_unit_test(who_says_nothing_holds_it_up_for_half_its_time),

@@ -36,7 +36,9 @@ static void greetings_arrive(void **state)
         assert_seeded(message_read_greeting(&frame, &out), seed);
         assert_seeded(in->epoch == out.epoch && in->cluster == out.cluster && in->clock == out.clock, seed);
         assert_seeded(in->flush.flushed == out.flush.flushed && in->flush.pending == out.flush.pending, seed);
-        assert_seeded(in->flush.issued == out.flush.issued && in->is_reply == out.is_reply, seed);
+        assert_seeded(in->flush.issued == out.flush.issued && in->is_reply == out.is_reply
+                          && in->is_disbelieved == out.is_disbelieved,
+                      seed);
         bytes_free(whole);
     }
 }
@@ -215,7 +217,9 @@ static void values_out_of_range_are_refused(void **state)
 {
     (void)state;
     struct sample samples[] = {
-        {"a greeting is a request or a reply", MESSAGE_GREETING, BYTES(2, 1, [41] = 0), false},
+        {"a greeting has two bits", MESSAGE_GREETING, BYTES(4, 1, [41] = 0), false},
+        {"a greeting that disbelieves without being a reply", MESSAGE_GREETING, BYTES(2, 1, [41] = 0), false},
+        {"a reply that disbelieves", MESSAGE_GREETING, BYTES(3, 1, [41] = 0), true},
         {"a greeting", MESSAGE_GREETING, BYTES(0, 1, [41] = 0), true},
         {"a read", MESSAGE_READ, BYTES(0, 1, 2, 3, 'k'), true},
         {"a read without a key", MESSAGE_READ, BYTES(0, 1, 2, 3), false},

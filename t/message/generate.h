@@ -194,6 +194,7 @@ static inline void generate(struct generated *generated, uint8_t type, uint64_t 
         generated->m.greeting.clock = prng_next(prng);
         generated->m.greeting.flush = any_registers(prng);
         generated->m.greeting.is_reply = any_bool(prng);
+        generated->m.greeting.is_disbelieved = generated->m.greeting.is_reply && any_bool(prng);
         return;
     case MESSAGE_READ:
         generate_read(generated);

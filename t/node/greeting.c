@@ -193,6 +193,27 @@ static void an_old_reply_does_not_stand_for_a_greeting_that_was_lost(void **stat
     ring_close(ring);
 }
 
+/* A flush at a time that the acceptor does not believe stays unknown there, but keeps nobody from being reached. Each
+ * greeting was answered by the next one, for ever. */
+static void a_flush_that_the_other_does_not_believe_keeps_no_link_from_being_used(void **state)
+{
+    (void)state;
+    open_unlinked(2);
+    struct node *dials = ring_loop(ring, 0, 0), *accepts = ring_loop(ring, 1, 0);
+    struct instant ahead = ring->now;
+    ahead.wall_ms += 3600000;
+    const struct flush_registers registers = {.flushed = hybrid_of_ms(ahead.wall_ms)};
+    node_learn(dials, ahead, registers.flushed, &registers);
+    ring_pump(ring);
+    assert_true(coordinator_flush_registers(&dials->coordinator).flushed == registers.flushed);
+    (void)ring_dial(ring, 0, 0, 1);
+    ring_pump(ring);
+    assert_int_equal(ring->frames[MESSAGE_GREETING], 2);
+    assert_non_null(peers_find(&dials->peers, ring->machines[1].id)->link);
+    assert_true(coordinator_flush_registers(&accepts->coordinator).flushed == 0);
+    ring_close(ring);
+}
+
 static void clocks_follow_each_other_but_not_into_an_absurd_future(void **state)
 {
     (void)state;
@@ -316,6 +337,7 @@ int main(void)
         cmocka_unit_test(a_dialler_learns_of_a_flush_from_the_reply),
         cmocka_unit_test(a_flush_between_greeting_and_reply_is_told_before_the_link_is_used),
         cmocka_unit_test(an_old_reply_does_not_stand_for_a_greeting_that_was_lost),
+        cmocka_unit_test(a_flush_that_the_other_does_not_believe_keeps_no_link_from_being_used),
         cmocka_unit_test(clocks_follow_each_other_but_not_into_an_absurd_future),
         cmocka_unit_test(a_link_to_another_cluster_is_refused),
         cmocka_unit_test(data_before_the_greeting_is_malformed),
