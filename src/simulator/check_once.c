@@ -42,12 +42,15 @@ static bool is_followed(const struct world *world, const struct written *fresh, 
     return false;
 }
 
-static bool has_been_deleted(const struct world *world, const struct stored *stored, const struct written *fresh)
+/* Is there a delete that may have taken away the earlier attempt's value? None that is older than that one. */
+static bool has_been_deleted(const struct world *world, const struct stored *stored, const struct written *fresh,
+                             uint32_t earlier)
 {
     const struct copy *before = stored->before;
     for (uint32_t i = 0; i < before->live_count; i++) {
         uint32_t index = before->live[i].written;
-        if (world->oracle.written[index].is_tombstone && !is_followed(world, fresh, index))
+        if (world->oracle.written[index].is_tombstone && oracle_compare(&world->oracle, index, earlier) > 0
+            && !is_followed(world, fresh, index))
             return true;
     }
     return false;
@@ -63,7 +66,7 @@ static bool may_go_on(const struct world *world, const struct stored *stored, ui
         return false;
     if (fresh->is_tombstone || fresh->op == SIZE_MAX)
         return fresh->is_tombstone;
-    return history_op(&world->history, fresh->op)->kind == OP_SET && !has_been_deleted(world, stored, fresh);
+    return history_op(&world->history, fresh->op)->kind == OP_SET && !has_been_deleted(world, stored, fresh, earlier);
 }
 
 /* Nothing is carried out: what this machine's own attempt has made gets a later time [R2]. */
