@@ -280,17 +280,27 @@ bool gossip_on_difference(struct membership *membership, struct instant now, con
     return good;
 }
 
-/* The n-th (drawn) of the other members, or of those who have been silent for long; 0: there is none. */
-static uint32_t draw(struct membership *membership, struct instant now, bool silent)
+enum drawn_from { ALL, THE_SILENT, THE_QUARANTINED };
+
+static bool is_among(const struct membership *membership, struct instant now, const struct heard_entry *heard,
+                     enum drawn_from whom)
+{
+    const struct known *known = whom == THE_QUARANTINED ? runs_find(membership, heard->entry.id) : NULL;
+    if (!heard->is_member || heard->entry.id == membership->self.id)
+        return false;
+    if (whom == THE_SILENT)
+        return now.mono_ns >= heard->heard_ns + (uint64_t)GOSSIP_SILENT_MS * MS;
+    return whom == ALL || (known != NULL && known->is_quarantined);
+}
+
+/* One of the other members, or of those who have been silent for long, or whose clock is off; 0: there is none. */
+static uint32_t draw(struct membership *membership, struct instant now, enum drawn_from whom)
 {
     const struct entries *entries = &membership->entries;
     uint32_t found = 0, picked = 0;
     for (uint32_t i = 0; i < entries->count; i++) {
         const struct heard_entry *heard = &entries->all[i];
-        if (!heard->is_member || heard->entry.id == membership->self.id
-            || (silent && now.mono_ns < heard->heard_ns + (uint64_t)GOSSIP_SILENT_MS * MS))
-            continue;
-        if (prng_below(&membership->prng, ++found) == 0)
+        if (is_among(membership, now, heard, whom) && prng_below(&membership->prng, ++found) == 0)
             picked = heard->entry.id;
     }
     return picked;
@@ -317,11 +327,16 @@ void gossip_tick(struct membership *membership, struct instant now)
     gossip->next_ns = now.mono_ns + (uint64_t)MEMBERSHIP_GOSSIP_MS * 7 / 8 * MS
                       + prng_below(&membership->prng, (uint64_t)MEMBERSHIP_GOSSIP_MS / 4 * MS);
     gossip_refresh(membership, now);
-    uint32_t partner = draw(membership, now, false), silent = draw(membership, now, true);
+    uint32_t partner = draw(membership, now, ALL), silent = draw(membership, now, THE_SILENT);
+    uint32_t quarantined = draw(membership, now, THE_QUARANTINED);
     if (partner != 0)
         send_digest(membership, now, say_address_of(membership, partner));
     if (silent != 0 && silent != partner)
         send_digest(membership, now, say_address_of(membership, silent));
+    /* Its clock may be right again. Only its own answer tells, and until then nothing is coordinated by it, also when
+     * it is a key's only owner. In a large ring it is rarely anybody's partner. */
+    if (quarantined != 0 && quarantined != partner && quarantined != silent)
+        send_digest(membership, now, say_address_of(membership, quarantined));
     /* In the first rounds, too: this node, or all of them, may have moved. */
     if (++gossip->rounds < GOSSIP_SEED_ROUNDS || gossip->rounds % GOSSIP_SEED_ROUNDS == 0)
         try_seed(membership);
