@@ -9,6 +9,7 @@
 #include "admin/stats.h"
 #include "base/check.h"
 #include "base/decimal.h"
+#include "storage/deaf.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,17 +32,6 @@ struct fixture {
     unsigned lines;
 };
 
-static void wake_loop(void *host, unsigned loop)
-{
-    (void)host;
-    (void)loop;
-}
-
-static void wake(void *host)
-{
-    (void)host;
-}
-
 static void report(void *host, const char *text)
 {
     (void)host;
@@ -53,8 +43,11 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
     CHECK_MEMORY(f);
     struct store_limits limits = store_limits_default();
-    struct store_ports ports = {
-        .locks = &lock_none, .wake_loop = wake_loop, .wake_storage = wake, .wake_sync = wake, .report = report};
+    struct store_ports ports = {.locks = &lock_none,
+                                .wake_loop = deaf_wake_loop,
+                                .wake_storage = deaf_wake,
+                                .wake_sync = deaf_wake,
+                                .report = report};
     struct store_recovery found;
     assert_int_equal(store_open(&f->store, &limits, &ports, LOOPS, &found), STORE_OPEN_OK);
     struct node_settings settings = {.name = "n",

@@ -41,6 +41,14 @@ static void open_fixture(struct fixture *fixture, uint8_t copies)
     compared_set_view(&fixture->compared, fixture->view, 0, 100);
 }
 
+/* Doubtful from 200 on. */
+static void open_doubtful(struct fixture *fixture, uint8_t copies)
+{
+    open_fixture(fixture, copies);
+    standing_mark_all(fixture->standing, STANDING_DOUBTFUL);
+    compared_look(&fixture->compared, 200);
+}
+
 static void close_fixture(struct fixture *fixture)
 {
     compared_close(&fixture->compared);
@@ -52,9 +60,7 @@ static void flags_go_when_every_other_owner_was_compared_since_the_mark(void **s
 {
     (void)state;
     struct fixture f;
-    open_fixture(&f, 3);
-    standing_mark_all(f.standing, STANDING_DOUBTFUL);
-    compared_look(&f.compared, 200);
+    open_doubtful(&f, 3);
     assert_true(compared_needs(&f.compared, f.ids[1]) && compared_needs(&f.compared, f.ids[2]));
     compared_note(&f.compared, 1, f.ids[1], 201);
     assert_true(standing_is_doubtful(f.standing, 1));
@@ -81,9 +87,7 @@ static void a_refilled_copy_takes_over_the_highest_horizon(void **state)
 {
     (void)state;
     struct fixture f;
-    open_fixture(&f, 3);
-    standing_mark_all(f.standing, STANDING_DOUBTFUL);
-    compared_look(&f.compared, 200);
+    open_doubtful(&f, 3);
     compared_hear(&f.compared, 1, f.ids[1], 70);
     compared_hear(&f.compared, 1, f.ids[2], 50);
     compared_note(&f.compared, 1, f.ids[1], 201);
@@ -105,9 +109,7 @@ static void a_mark_while_the_disk_is_awaited_stays(void **state)
 {
     (void)state;
     struct fixture f;
-    open_fixture(&f, 3);
-    standing_mark_all(f.standing, STANDING_DOUBTFUL);
-    compared_look(&f.compared, 200);
+    open_doubtful(&f, 3);
     compared_hear(&f.compared, 1, f.ids[1], 70);
     compared_note(&f.compared, 1, f.ids[1], 201);
     compared_note(&f.compared, 1, f.ids[2], 201);
@@ -162,9 +164,7 @@ static void an_only_owner_has_nothing_to_wait_for(void **state)
 {
     (void)state;
     struct fixture f;
-    open_fixture(&f, 1);
-    standing_mark_all(f.standing, STANDING_DOUBTFUL);
-    compared_look(&f.compared, 200);
+    open_doubtful(&f, 1);
     for (uint16_t p = 0; p < PARTITIONS; p++) {
         bool is_owner = ring_owner_place(f.view, p, 0) >= 0;
         assert_true(standing_is_doubtful(f.standing, p) != is_owner);

@@ -6,6 +6,7 @@
 
 #include "base/list.h"
 #include "node/world.h"
+#include "storage/none.h"
 
 enum { UNRULY_RECORDS = 16 };
 
@@ -25,13 +26,6 @@ struct store_loop {
 };
 
 static struct store_loop *unruly_current; /* for store_draft_alloc, which is told of no loop */
-
-static void unruly_no_lock(struct lock *lock)
-{
-    (void)lock;
-}
-
-const struct lock_ops lock_none = {unruly_no_lock, unruly_no_lock, unruly_no_lock, unruly_no_lock};
 
 static struct unruly_record *unruly_find(struct store_loop *loop, struct bytes key)
 {
@@ -145,19 +139,6 @@ size_t store_scan(struct store *store, struct store_loop *loop, struct store_cur
     }
     cursor->passes++;
     return loop->count;
-}
-
-/* No node under test repairs or has hints. */
-void store_scan_dirty(struct store *store, store_visit_dirty *visit, void *context)
-{
-    (void)store, (void)visit, (void)context;
-}
-
-bool store_scan_partition(struct store *store, struct store_loop *loop, uint16_t partition, struct store_cursor *cursor,
-                          size_t max, store_visit *visit, void *context)
-{
-    (void)store, (void)loop, (void)partition, (void)cursor, (void)max, (void)visit, (void)context;
-    return false;
 }
 
 static void unruly_open(struct world *world, struct store_loop *loop)

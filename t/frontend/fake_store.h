@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/list.h"
+#include "storage/none.h"
 #include "storage/store.h"
 
 #include <stdlib.h>
@@ -27,13 +28,6 @@ struct store_loop {
     struct store_op *held[FAKE_HELD_MAX];
     unsigned held_count;
 };
-
-static void fake_no_lock(struct lock *lock)
-{
-    (void)lock;
-}
-
-const struct lock_ops lock_none = {fake_no_lock, fake_no_lock, fake_no_lock, fake_no_lock};
 
 static struct store_loop *fake_store_new(void)
 {
@@ -163,19 +157,6 @@ size_t store_scan(struct store *store, struct store_loop *loop, struct store_cur
 {
     (void)store, (void)loop, (void)cursor, (void)max, (void)visit, (void)context;
     return 0;
-}
-
-/* No node under test repairs or has hints. */
-void store_scan_dirty(struct store *store, store_visit_dirty *visit, void *context)
-{
-    (void)store, (void)visit, (void)context;
-}
-
-bool store_scan_partition(struct store *store, struct store_loop *loop, uint16_t partition, struct store_cursor *cursor,
-                          size_t max, store_visit *visit, void *context)
-{
-    (void)store, (void)loop, (void)partition, (void)cursor, (void)max, (void)visit, (void)context;
-    return false;
 }
 
 #endif

@@ -394,3 +394,19 @@ void world_check_counts(struct world *world)
     }
     assert_int_equal(of_owners, counted.kept);
 }
+
+struct world the_world;
+
+int world_setup(void **state)
+{
+    (void)state;
+    world_init(&the_world);
+    return 0;
+}
+
+int world_teardown(void **state)
+{
+    (void)state;
+    world_close(&the_world);
+    return 0;
+}

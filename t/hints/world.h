@@ -51,6 +51,11 @@ struct world {
     uint64_t births;
 };
 
+/* The world of the test that runs: setup and teardown of each. */
+extern struct world the_world;
+int world_setup(void **state);
+int world_teardown(void **state);
+
 void world_init(struct world *world);
 void world_close(struct world *world);
 /* The process is killed and started again. */

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "simulator/fake_disk.h"
+#include "storage/deaf.h"
 #include "storage/lmdb/lmdb_engine.h"
 #include "storage/store.h"
 #include "storage/tree_inside.h"
@@ -36,17 +37,6 @@ struct fixture {
     unsigned reports;
 };
 
-static void wake_loop(void *host, unsigned loop)
-{
-    (void)host;
-    (void)loop;
-}
-
-static void wake(void *host)
-{
-    (void)host;
-}
-
 static void report(void *host, const char *text)
 {
     struct fixture *f = host;
@@ -63,9 +53,9 @@ static void open_store(struct fixture *f)
     struct store_ports ports = {.disk = &f->disk.disk,
                                 .engine = f->engine,
                                 .locks = &lock_none,
-                                .wake_loop = wake_loop,
-                                .wake_storage = wake,
-                                .wake_sync = wake,
+                                .wake_loop = deaf_wake_loop,
+                                .wake_storage = deaf_wake,
+                                .wake_sync = deaf_wake,
                                 .report = report,
                                 .host = f};
     assert_int_equal(store_open(&f->store, &limits, &ports, 1, &f->found), STORE_OPEN_OK);

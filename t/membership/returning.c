@@ -55,6 +55,31 @@ static bool three_serves(struct world *world)
     return has_served(world, 3) && world->nodes[3].confirmed;
 }
 
+/* The node is started and is in the ring again soon. */
+static void come_back(struct world *world, unsigned node, uint64_t ms)
+{
+    WORLD_ASSERT(world, world_start(world, node));
+    WORLD_ASSERT(world, world_run(world, ms, node == 2 ? two_serves : three_serves));
+}
+
+/* A copy of the third node's directory, and then another process runs on the original: the copy is old. */
+static struct world_copy old_copy(struct world *world)
+{
+    struct world_copy copy = world_copy(world, 2);
+    world_crash(world, 2);
+    come_back(world, 2, 2000);
+    world_run(world, 3000, NULL);
+    return copy;
+}
+
+/* Node 3 is to run as node 0, on a copy of its directory. */
+static void copy_first_to_last(struct world *world)
+{
+    struct world_copy copy = world_copy(world, 0);
+    world_name(world, 3, 0);
+    world_restore(world, 3, &copy);
+}
+
 static void restart_at_the_same_address_is_confirmed_at_once_and_without_doubt(void **state)
 {
     (void)state;
@@ -109,9 +134,7 @@ static void copied_directory_is_refused_while_the_first_is_alive(void **state)
     for (uint64_t seed = 1; seed <= 50; seed++) {
         struct world world;
         ring_of_three(&world, seed, 4);
-        struct world_copy copy = world_copy(&world, 0);
-        world_name(&world, 3, 0);
-        world_restore(&world, 3, &copy);
+        copy_first_to_last(&world);
         uint64_t first = world.nodes[0].settings.incarnation;
         WORLD_ASSERT(&world, world_start(&world, 3));
         for (unsigned i = 0; i < 150; i++) {
@@ -144,9 +167,7 @@ static void copy_takes_over_when_the_first_is_gone_and_is_doubtful(void **state)
     for (uint64_t seed = 1; seed <= 50; seed++) {
         struct world world;
         ring_of_three(&world, seed, 4);
-        struct world_copy copy = world_copy(&world, 0);
-        world_name(&world, 3, 0);
-        world_restore(&world, 3, &copy);
+        copy_first_to_last(&world);
         for (unsigned i = 0; i < 5; i++)
             world_write(&world, 0);
         world_run(&world, 5000, NULL);
@@ -192,23 +213,17 @@ static void old_copy_is_doubtful_and_its_votes_do_not_count_until_it_is_taken_ba
     for (uint64_t seed = 1; seed <= 50; seed++) {
         struct world world;
         ring_of_three(&world, seed, 3);
-        struct world_copy copy = world_copy(&world, 2);
-        world_crash(&world, 2);
-        WORLD_ASSERT(&world, world_start(&world, 2)); /* another process has run since */
-        WORLD_ASSERT(&world, world_run(&world, 2000, two_serves));
-        world_run(&world, 3000, NULL);
+        struct world_copy copy = old_copy(&world);
         WORLD_ASSERT(&world, world.nodes[2].doubts == 0);
         world_restore(&world, 2, &copy);
-        WORLD_ASSERT(&world, world_start(&world, 2));
-        WORLD_ASSERT(&world, world_run(&world, 2000, two_serves));
+        come_back(&world, 2, 2000);
         WORLD_ASSERT(&world, world.nodes[2].doubts > 0);
         world_run(&world, 5000, NULL);
         WORLD_ASSERT(&world, world_is_one_ring(&world) && world.nodes[0].epoch == 2);
         /* Only once: the next start is without doubt, once the host has certainly kept it. */
         world_run(&world, 15000, NULL);
         world_crash(&world, 2);
-        WORLD_ASSERT(&world, world_start(&world, 2));
-        WORLD_ASSERT(&world, world_run(&world, 2000, two_serves));
+        come_back(&world, 2, 2000);
         WORLD_ASSERT(&world, world.nodes[2].doubts == 0);
         world_close(&world);
     }
@@ -224,8 +239,7 @@ static void copy_made_in_the_last_run_is_found_out_by_what_is_missing(void **sta
         world_write(&world, 2);
         world_run(&world, 6000, NULL);
         world_restore(&world, 2, &copy);
-        WORLD_ASSERT(&world, world_start(&world, 2));
-        WORLD_ASSERT(&world, world_run(&world, 2000, two_serves));
+        come_back(&world, 2, 2000);
         WORLD_ASSERT(&world, world.nodes[2].doubts > 0);
         world_close(&world);
     }
@@ -259,19 +273,14 @@ static void doubt_survives_a_crash(void **state)
     for (uint64_t seed = 1; seed <= 50; seed++) {
         struct world world;
         ring_of_three(&world, seed, 3);
-        struct world_copy copy = world_copy(&world, 2);
-        world_crash(&world, 2);
-        WORLD_ASSERT(&world, world_start(&world, 2));
-        WORLD_ASSERT(&world, world_run(&world, 2000, two_serves));
-        world_run(&world, 3000, NULL);
+        struct world_copy copy = old_copy(&world);
         world_restore(&world, 2, &copy);
         for (unsigned times = 0; times < 5; times++) {
             WORLD_ASSERT(&world, world_start(&world, 2));
             world_run(&world, prng_below(&world.prng, 40), NULL);
             world_crash(&world, 2);
         }
-        WORLD_ASSERT(&world, world_start(&world, 2));
-        WORLD_ASSERT(&world, world_run(&world, 3000, two_serves));
+        come_back(&world, 2, 3000);
         WORLD_ASSERT(&world, world.nodes[2].doubts > 0);
         world_close(&world);
     }
@@ -371,12 +380,9 @@ static void frozen_process_whose_place_was_taken_stops_serving(void **state)
     for (uint64_t seed = 1; seed <= 20; seed++) {
         struct world world;
         ring_of_three(&world, seed, 4);
-        struct world_copy copy = world_copy(&world, 0);
-        world_name(&world, 3, 0);
-        world_restore(&world, 3, &copy);
+        copy_first_to_last(&world);
         world.nodes[0].is_frozen = true;
-        WORLD_ASSERT(&world, world_start(&world, 3));
-        WORLD_ASSERT(&world, world_run(&world, 6000, three_serves));
+        come_back(&world, 3, 6000);
         world_run(&world, 5000, NULL);
         world.nodes[0].is_frozen = false;
         world_run(&world, 4000, NULL);
