@@ -18,6 +18,8 @@
  *   fetched.c      what others have, merged
  *   quorum.h       counting, apart from effects
  *   get.c, put.c   the rounds of reads and writes
+ *   put_reading.c  what a put has to know before
+ *   put_writing.c  who gets what it has made
  *   read.c         what a get answers
  *   kept.c         the local copy of a node that stands in: hints
  *   write.c        which change a put makes to a record
