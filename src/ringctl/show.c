@@ -1,7 +1,9 @@
 #include "ringctl/show.h"
 
 #include "base/check.h"
+#include "ringctl/table.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -14,6 +16,16 @@ const char *show_text(const json_t *object, const char *name)
 int64_t show_number(const json_t *object, const char *name)
 {
     return json_integer_value(json_object_get(object, name));
+}
+
+void show_text_cell(struct table *table, const json_t *object, const char *name)
+{
+    table_cell(table, "%s", show_text(object, name));
+}
+
+void show_number_cell(struct table *table, const json_t *object, const char *name)
+{
+    table_cell(table, "%" PRId64, show_number(object, name));
 }
 
 void show_line(FILE *out, const char *text)

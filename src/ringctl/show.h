@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+struct table;
+
 /* Each prints one kind of reply (docs/ringctl.md); what is missing in it is shown as nothing. */
 void show_status(const json_t *status, FILE *out);
 void show_ring(const json_t *ring, FILE *out);
@@ -19,6 +21,10 @@ void show_verify(const json_t *verdict, FILE *out);
 const char *show_text(const json_t *object, const char *name);
 /* The whole number of a field, 0 when it is none. */
 int64_t show_number(const json_t *object, const char *name);
+
+/* The same as the next cell of a table. */
+void show_text_cell(struct table *table, const json_t *object, const char *name);
+void show_number_cell(struct table *table, const json_t *object, const char *name);
 
 /* A line of text for people without anything that commands a terminal. */
 void show_line(FILE *out, const char *text);

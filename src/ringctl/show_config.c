@@ -28,26 +28,22 @@ void show_config(const json_t *config, FILE *out)
                 show_number(ring, "effective-n"), show_number(ring, "partitions"), show_number(ring, "strategy"),
                 show_number(ring, "tokens"));
     fputc('\n', out);
-    table_init(&table);
-    table_column(&table, "BUCKET", 'l');
-    table_column(&table, "prefix", 'l');
-    table_column(&table, "r", 'r');
-    table_column(&table, "w", 'r');
+    static const struct table_column COLUMNS[] = {{"BUCKET", 'l'}, {"prefix", 'l'}, {"r", 'r'}, {"w", 'r'}};
+    table_open(&table, COLUMNS, TABLE_COUNT(COLUMNS));
     for (size_t j = 0; j < sizeof(TEXTS) / sizeof(TEXTS[0]); j++)
         table_column(&table, TEXTS[j], 'l');
     for (size_t j = 0; j < sizeof(NUMBERS) / sizeof(NUMBERS[0]); j++)
         table_column(&table, NUMBERS[j], 'r');
     json_array_foreach(json_object_get(config, "buckets"), i, bucket)
     {
-        table_cell(&table, "%s", show_text(bucket, "name"));
-        table_cell(&table, "%s", show_text(bucket, "prefix"));
+        show_text_cell(&table, bucket, "name");
+        show_text_cell(&table, bucket, "prefix");
         cell_quorum(&table, bucket, "r", "effective-r");
         cell_quorum(&table, bucket, "w", "effective-w");
         for (size_t j = 0; j < sizeof(TEXTS) / sizeof(TEXTS[0]); j++)
-            table_cell(&table, "%s", show_text(bucket, TEXTS[j]));
+            show_text_cell(&table, bucket, TEXTS[j]);
         for (size_t j = 0; j < sizeof(NUMBERS) / sizeof(NUMBERS[0]); j++)
-            table_cell(&table, "%" PRId64, show_number(bucket, NUMBERS[j]));
+            show_number_cell(&table, bucket, NUMBERS[j]);
     }
-    table_print(&table, out);
-    table_close(&table);
+    table_finish(&table, out);
 }

@@ -18,22 +18,22 @@ static void cell_time(struct table *table, int64_t ms)
 
 static void add_version(struct table *table, const json_t *replica, const json_t *version)
 {
-    table_cell(table, "%s", show_text(replica, "name"));
-    table_cell(table, "%s", show_text(version, "state"));
+    show_text_cell(table, replica, "name");
+    show_text_cell(table, version, "state");
     table_cell(table, "%s %.8s/%" PRId64 ":%" PRId64, show_text(version, "node"), show_text(version, "incarnation"),
                show_number(version, "birth"), show_number(version, "counter"));
     cell_time(table, show_number(version, "time_ms"));
     cell_time(table, show_number(version, "expiry_ms"));
-    table_cell(table, "%" PRId64, show_number(version, "flags"));
-    table_cell(table, "%" PRId64, show_number(version, "size"));
-    table_cell(table, "%s", show_text(replica, "token"));
+    show_number_cell(table, version, "flags");
+    show_number_cell(table, version, "size");
+    show_text_cell(table, replica, "token");
 }
 
 /* An owner that has nothing, or did not say what. */
 static void add_outcome(struct table *table, const json_t *replica)
 {
-    table_cell(table, "%s", show_text(replica, "name"));
-    table_cell(table, "%s", show_text(replica, "outcome"));
+    show_text_cell(table, replica, "name");
+    show_text_cell(table, replica, "outcome");
     for (int i = 0; i < 6; i++)
         table_cell(table, "%s", "");
 }
@@ -43,15 +43,9 @@ static void show_versions(const json_t *replicas, FILE *out)
     struct table table;
     size_t i, j;
     json_t *replica, *version;
-    table_init(&table);
-    table_column(&table, "OWNER", 'l');
-    table_column(&table, "STATE", 'l');
-    table_column(&table, "WRITE", 'l');
-    table_column(&table, "TIME (UTC)", 'l');
-    table_column(&table, "EXPIRES", 'l');
-    table_column(&table, "FLAGS", 'r');
-    table_column(&table, "SIZE", 'r');
-    table_column(&table, "TOKEN", 'r');
+    static const struct table_column COLUMNS[] = {{"OWNER", 'l'},   {"STATE", 'l'}, {"WRITE", 'l'}, {"TIME (UTC)", 'l'},
+                                                  {"EXPIRES", 'l'}, {"FLAGS", 'r'}, {"SIZE", 'r'},  {"TOKEN", 'r'}};
+    table_open(&table, COLUMNS, TABLE_COUNT(COLUMNS));
     json_array_foreach(replicas, i, replica)
     {
         const json_t *versions = json_object_get(replica, "versions");
@@ -59,8 +53,7 @@ static void show_versions(const json_t *replicas, FILE *out)
         if (json_array_size(versions) == 0)
             add_outcome(&table, replica);
     }
-    table_print(&table, out);
-    table_close(&table);
+    table_finish(&table, out);
 }
 
 static void show_clocks(const json_t *replicas, FILE *out)
@@ -68,17 +61,15 @@ static void show_clocks(const json_t *replicas, FILE *out)
     struct table table;
     size_t i, j;
     json_t *replica, *pair;
-    table_init(&table);
-    table_column(&table, "CLOCK OF", 'l');
-    table_column(&table, "KNOWS WRITES OF", 'l');
-    table_column(&table, "UP TO", 'r');
-    table_column(&table, "TIME (UTC)", 'l');
+    static const struct table_column COLUMNS[] = {
+        {"CLOCK OF", 'l'}, {"KNOWS WRITES OF", 'l'}, {"UP TO", 'r'}, {"TIME (UTC)", 'l'}};
+    table_open(&table, COLUMNS, TABLE_COUNT(COLUMNS));
     json_array_foreach(replicas, i, replica) json_array_foreach(json_object_get(replica, "clock"), j, pair)
     {
-        table_cell(&table, "%s", show_text(replica, "name"));
+        show_text_cell(&table, replica, "name");
         table_cell(&table, "%s %.8s/%" PRId64, show_text(pair, "node"), show_text(pair, "incarnation"),
                    show_number(pair, "birth"));
-        table_cell(&table, "%" PRId64, show_number(pair, "counter"));
+        show_number_cell(&table, pair, "counter");
         cell_time(&table, show_number(pair, "time_ms"));
     }
     if (table.cell_count > 0) {

@@ -33,24 +33,21 @@ void show_hints(const json_t *hints, FILE *out)
     if (json_array_size(owners) == 0)
         return;
     fputc('\n', out);
-    table_init(&table);
-    table_column(&table, "FOR", 'l');
-    table_column(&table, "HINTS", 'r');
-    table_column(&table, "SINCE", 'r');
+    static const struct table_column COLUMNS[] = {{"FOR", 'l'}, {"HINTS", 'r'}, {"SINCE", 'r'}};
+    table_open(&table, COLUMNS, TABLE_COUNT(COLUMNS));
     json_array_foreach(owners, i, owner)
     {
-        table_cell(&table, "%s", show_text(owner, "name"));
-        table_cell(&table, "%" PRId64, show_number(owner, "count"));
+        show_text_cell(&table, owner, "name");
+        show_number_cell(&table, owner, "count");
         cell_ago(&table, show_number(owner, "since_ms"), show_number(hints, "now_ms"), "-");
     }
-    table_print(&table, out);
-    table_close(&table);
+    table_finish(&table, out);
 }
 
 static void add_pair(struct table *table, const json_t *pair, int64_t now_ms)
 {
     int64_t shared = show_number(pair, "partitions"), identical = show_number(pair, "identical");
-    table_cell(table, "%s", show_text(pair, "name"));
+    show_text_cell(table, pair, "name");
     table_cell(table, "%" PRId64, shared);
     table_cell(table, "%" PRId64, identical);
     cell_ago(table, show_number(pair, "identical_since_ms"), now_ms, "-");
@@ -59,10 +56,10 @@ static void add_pair(struct table *table, const json_t *pair, int64_t now_ms)
         table_cell(table, "%" PRId64 " left", show_number(pair, "left"));
     else
         table_cell(table, "%s", identical == shared ? "same" : "differs");
-    table_cell(table, "%" PRId64, show_number(pair, "exchanges"));
-    table_cell(table, "%" PRId64, show_number(pair, "messages"));
-    table_cell(table, "%" PRId64, show_number(pair, "keys_exchanged"));
-    table_cell(table, "%" PRId64, show_number(pair, "bytes_sent"));
+    show_number_cell(table, pair, "exchanges");
+    show_number_cell(table, pair, "messages");
+    show_number_cell(table, pair, "keys_exchanged");
+    show_number_cell(table, pair, "bytes_sent");
 }
 
 static void show_pairs(const json_t *pairs, int64_t now_ms, FILE *out)
@@ -70,20 +67,12 @@ static void show_pairs(const json_t *pairs, int64_t now_ms, FILE *out)
     struct table table;
     size_t i;
     json_t *pair;
-    table_init(&table);
-    table_column(&table, "WITH", 'l');
-    table_column(&table, "PARTITIONS", 'r');
-    table_column(&table, "IDENTICAL", 'r');
-    table_column(&table, "SINCE", 'r');
-    table_column(&table, "COMPARED", 'r');
-    table_column(&table, "STATE", 'l');
-    table_column(&table, "EXCHANGES", 'r');
-    table_column(&table, "MESSAGES", 'r');
-    table_column(&table, "KEYS", 'r');
-    table_column(&table, "SENT", 'r');
+    static const struct table_column COLUMNS[] = {
+        {"WITH", 'l'},  {"PARTITIONS", 'r'}, {"IDENTICAL", 'r'}, {"SINCE", 'r'}, {"COMPARED", 'r'},
+        {"STATE", 'l'}, {"EXCHANGES", 'r'},  {"MESSAGES", 'r'},  {"KEYS", 'r'},  {"SENT", 'r'}};
+    table_open(&table, COLUMNS, TABLE_COUNT(COLUMNS));
     json_array_foreach(pairs, i, pair) add_pair(&table, pair, now_ms);
-    table_print(&table, out);
-    table_close(&table);
+    table_finish(&table, out);
 }
 
 static void show_horizon(const json_t *horizon, int64_t now_ms, FILE *out)
@@ -123,25 +112,22 @@ static void show_differing(const json_t *examples, FILE *out)
     struct table table;
     size_t i, j;
     json_t *example, *owner;
-    table_init(&table);
-    table_column(&table, "PARTITION", 'r');
-    table_column(&table, "OWNER", 'l');
-    table_column(&table, "ROOT", 'l');
+    static const struct table_column COLUMNS[] = {{"PARTITION", 'r'}, {"OWNER", 'l'}, {"ROOT", 'l'}};
+    table_open(&table, COLUMNS, TABLE_COUNT(COLUMNS));
     json_array_foreach(examples, i, example)
     {
         json_array_foreach(json_object_get(example, "owners"), j, owner)
         {
             if (j == 0)
-                table_cell(&table, "%" PRId64, show_number(example, "partition"));
+                show_number_cell(&table, example, "partition");
             else
                 table_cell(&table, "%s", "");
             const char *root = show_text(owner, "root");
-            table_cell(&table, "%s", show_text(owner, "name"));
+            show_text_cell(&table, owner, "name");
             table_cell(&table, "%s", root[0] != '\0' ? root : "not heard");
         }
     }
-    table_print(&table, out);
-    table_close(&table);
+    table_finish(&table, out);
 }
 
 static void show_members(const json_t *members, FILE *out)
@@ -149,22 +135,18 @@ static void show_members(const json_t *members, FILE *out)
     struct table table;
     size_t i;
     json_t *member;
-    table_init(&table);
-    table_column(&table, "NODE", 'l');
-    table_column(&table, "STATE", 'l');
-    table_column(&table, "HINTS", 'r');
-    table_column(&table, "DOUBTFUL", 'r');
-    table_column(&table, "BEHIND", 'r');
+    static const struct table_column COLUMNS[] = {
+        {"NODE", 'l'}, {"STATE", 'l'}, {"HINTS", 'r'}, {"DOUBTFUL", 'r'}, {"BEHIND", 'r'}};
+    table_open(&table, COLUMNS, TABLE_COUNT(COLUMNS));
     json_array_foreach(members, i, member)
     {
-        table_cell(&table, "%s", show_text(member, "name"));
-        table_cell(&table, "%s", show_text(member, "state"));
-        table_cell(&table, "%" PRId64, show_number(member, "hints"));
-        table_cell(&table, "%" PRId64, show_number(member, "doubtful"));
-        table_cell(&table, "%" PRId64, show_number(member, "behind"));
+        show_text_cell(&table, member, "name");
+        show_text_cell(&table, member, "state");
+        show_number_cell(&table, member, "hints");
+        show_number_cell(&table, member, "doubtful");
+        show_number_cell(&table, member, "behind");
     }
-    table_print(&table, out);
-    table_close(&table);
+    table_finish(&table, out);
 }
 
 void show_verify(const json_t *verdict, FILE *out)

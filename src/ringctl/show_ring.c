@@ -31,22 +31,19 @@ static void show_members(const json_t *members, const json_t *owners, FILE *out)
         shares[at].copies++;
         shares[at].first += j == 0;
     }
-    table_init(&table);
-    table_column(&table, "NODE", 'l');
-    table_column(&table, "CLIENTS", 'l');
-    table_column(&table, "FIRST OF", 'r');
-    table_column(&table, "COPIES OF", 'r');
+    static const struct table_column COLUMNS[] = {
+        {"NODE", 'l'}, {"CLIENTS", 'l'}, {"FIRST OF", 'r'}, {"COPIES OF", 'r'}};
+    table_open(&table, COLUMNS, TABLE_COUNT(COLUMNS));
     json_array_foreach(members, i, member)
     {
         const char *host = show_text(member, "host");
-        table_cell(&table, "%s", show_text(member, "name"));
+        show_text_cell(&table, member, "name");
         table_cell(&table, strchr(host, ':') != NULL ? "[%s]:%" PRId64 : "%s:%" PRId64, host,
                    show_number(member, "port"));
         table_cell(&table, "%" PRIu64, shares[i].first);
         table_cell(&table, "%" PRIu64, shares[i].copies);
     }
-    table_print(&table, out);
-    table_close(&table);
+    table_finish(&table, out);
     free(shares);
 }
 
@@ -86,10 +83,8 @@ static void show_lists(const json_t *members, const json_t *owners, FILE *out)
     struct table table;
     size_t count, copies = json_array_size(json_array_get(owners, 0));
     struct group *groups = group_lists(owners, &count);
-    table_init(&table);
-    table_column(&table, "PARTITIONS", 'r');
-    table_column(&table, "SUCH AS", 'r');
-    table_column(&table, "COORDINATOR", 'l');
+    static const struct table_column COLUMNS[] = {{"PARTITIONS", 'r'}, {"SUCH AS", 'r'}, {"COORDINATOR", 'l'}};
+    table_open(&table, COLUMNS, TABLE_COUNT(COLUMNS));
     for (size_t i = 1; i < copies && i < TABLE_COLUMNS_MAX - 2; i++)
         table_column(&table, i == 1 ? "OTHER OWNERS" : "", 'l');
     for (size_t i = 0; i < count; i++) {
@@ -98,8 +93,7 @@ static void show_lists(const json_t *members, const json_t *owners, FILE *out)
         for (size_t j = 0; j + 2 < table.column_count; j++)
             table_cell(&table, "%s", name_of(members, json_array_get(groups[i].owners, j)));
     }
-    table_print(&table, out);
-    table_close(&table);
+    table_finish(&table, out);
     free(groups);
 }
 

@@ -57,17 +57,17 @@ static void add_member(struct table *table, const json_t *member, int64_t now_ms
 {
     bool is_self = json_is_true(json_object_get(member, "self"));
     table_cell(table, "%s", is_self ? "*" : "");
-    table_cell(table, "%s", show_text(member, "name"));
+    show_text_cell(table, member, "name");
     /* Up it is, but nothing is given to it to coordinate. */
     table_cell(table, "%s",
                json_is_true(json_object_get(member, "quarantined")) ? "quarantined" : show_text(member, "state"));
-    table_cell(table, "%s", show_text(member, "client"));
-    table_cell(table, "%s", show_text(member, "address"));
+    show_text_cell(table, member, "client");
+    show_text_cell(table, member, "address");
     table_cell(table, "%.1f %%", real(member, "ownership"));
     table_cell(table, "%.1f %%", real(member, "coordinates"));
-    table_cell(table, "%" PRId64, show_number(member, "records"));
+    show_number_cell(table, member, "records");
     cell_bytes(table, show_number(member, "bytes"));
-    table_cell(table, "%" PRId64, show_number(member, "epoch"));
+    show_number_cell(table, member, "epoch");
     if (is_self)
         table_cell(table, "-");
     else if (strspn(show_text(member, "incarnation"), "0") == strlen(show_text(member, "incarnation")))
@@ -78,26 +78,18 @@ static void add_member(struct table *table, const json_t *member, int64_t now_ms
     if (extras->weight)
         table_cell(table, "%g", real(member, "weight"));
     if (extras->rack)
-        table_cell(table, "%s", show_text(member, "rack"));
+        show_text_cell(table, member, "rack");
     if (extras->datacenter)
-        table_cell(table, "%s", show_text(member, "datacenter"));
-    table_cell(table, "%s", show_text(member, "version"));
+        show_text_cell(table, member, "datacenter");
+    show_text_cell(table, member, "version");
 }
 
-static void add_columns(struct table *table, const struct extras *extras)
+static void open_table(struct table *table, const struct extras *extras)
 {
-    table_column(table, "", 'l');
-    table_column(table, "NODE", 'l');
-    table_column(table, "STATE", 'l');
-    table_column(table, "CLIENTS", 'l');
-    table_column(table, "PEERS", 'l');
-    table_column(table, "OWNS", 'r');
-    table_column(table, "FIRST", 'r');
-    table_column(table, "RECORDS", 'r');
-    table_column(table, "BYTES", 'r');
-    table_column(table, "EPOCH", 'r');
-    table_column(table, "HEARD", 'r');
-    table_column(table, "CLOCK", 'r');
+    static const struct table_column COLUMNS[] = {{"", 'l'},      {"NODE", 'l'},  {"STATE", 'l'}, {"CLIENTS", 'l'},
+                                                  {"PEERS", 'l'}, {"OWNS", 'r'},  {"FIRST", 'r'}, {"RECORDS", 'r'},
+                                                  {"BYTES", 'r'}, {"EPOCH", 'r'}, {"HEARD", 'r'}, {"CLOCK", 'r'}};
+    table_open(table, COLUMNS, TABLE_COUNT(COLUMNS));
     if (extras->weight)
         table_column(table, "WEIGHT", 'r');
     if (extras->rack)
@@ -124,12 +116,10 @@ static void show_members(const json_t *members, int64_t now_ms, FILE *out)
     for (size_t i = 0; i < count; i++)
         sorted[i] = json_array_get(members, i);
     qsort(sorted, count, sizeof(*sorted), compare_names);
-    table_init(&table);
-    add_columns(&table, &extras);
+    open_table(&table, &extras);
     for (size_t i = 0; i < count; i++)
         add_member(&table, sorted[i], now_ms, &extras);
-    table_print(&table, out);
-    table_close(&table);
+    table_finish(&table, out);
     free(sorted);
 }
 

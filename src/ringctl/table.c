@@ -9,9 +9,11 @@
 
 enum { GAP = 2 };
 
-void table_init(struct table *table)
+void table_open(struct table *table, const struct table_column *columns, size_t count)
 {
     *table = (struct table){0};
+    for (size_t i = 0; i < count; i++)
+        table_column(table, columns[i].title, columns[i].side);
 }
 
 void table_close(struct table *table)
@@ -19,7 +21,7 @@ void table_close(struct table *table)
     for (size_t i = 0; i < table->cell_count; i++)
         free(table->cells[i]);
     free(table->cells);
-    table_init(table);
+    *table = (struct table){0};
 }
 
 void table_column(struct table *table, const char *title, char side)
@@ -92,4 +94,10 @@ void table_print(const struct table *table, FILE *out)
     print_row(table, NULL, widths, out);
     for (size_t i = 0; i + table->column_count <= table->cell_count; i += table->column_count)
         print_row(table, &table->cells[i], widths, out);
+}
+
+void table_finish(struct table *table, FILE *out)
+{
+    table_print(table, out);
+    table_close(table);
 }

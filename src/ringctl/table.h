@@ -19,11 +19,13 @@ struct table {
     size_t cell_count, room;
 };
 
-/* Without columns. Close with table_close. */
-void table_init(struct table *table);
+#define TABLE_COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
+
+/* With these columns, of which more may follow. Close with table_close or table_finish. */
+void table_open(struct table *table, const struct table_column *columns, size_t count);
 void table_close(struct table *table);
 
-/* The next column, before the first cell. */
+/* One more column, before the first cell. */
 void table_column(struct table *table, const char *title, char side);
 
 /* The next cell, from the left; after the last column the next row begins. Control characters become '?', so that no
@@ -32,5 +34,7 @@ void table_cell(struct table *table, const char *format, ...) __attribute__((for
 
 /* Prints titles and rows, without blanks at line ends. */
 void table_print(const struct table *table, FILE *out);
+/* The same, and closes. */
+void table_finish(struct table *table, FILE *out);
 
 #endif
