@@ -1,5 +1,6 @@
 #include "antientropy/exchange.h"
 
+#include "base/bounds.h"
 #include "base/check.h"
 
 #include <stdlib.h>
@@ -17,11 +18,6 @@ enum {
 static uint64_t interval_ns(const struct antientropy *a)
 {
     return a->parts.settings.interval_ms * NS_PER_MS;
-}
-
-static uint64_t later(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
 }
 
 static struct repair_peer *take_peer(struct antientropy *a, uint32_t node)
@@ -158,9 +154,9 @@ static void look_for_needs(struct antientropy *a, struct instant now)
             continue;
         uint64_t due = peer->up_ns + (peer->asks ? FIRST_MS : OTHER_MS) * NS_PER_MS;
         if (peer->asked_ns != 0)
-            due = later(due, peer->asked_ns + ASKED_MS * NS_PER_MS);
+            due = larger(due, peer->asked_ns + ASKED_MS * NS_PER_MS);
         if (peer->tried_ns != 0)
-            due = later(due, peer->tried_ns + later(peer->pause_ns, PAUSE_MS_MIN * NS_PER_MS));
+            due = larger(due, peer->tried_ns + larger(peer->pause_ns, PAUSE_MS_MIN * NS_PER_MS));
         if (due < peer->due_ns)
             peer->due_ns = due;
     }
@@ -194,9 +190,9 @@ static void begin_due(struct antientropy *a, struct instant now)
 static void double_pause(const struct antientropy *a, struct repair_peer *peer)
 {
     uint64_t least = PAUSE_MS_MIN * NS_PER_MS;
-    peer->pause_ns = later(2 * peer->pause_ns, least);
-    if (peer->pause_ns > later(interval_ns(a), least))
-        peer->pause_ns = later(interval_ns(a), least);
+    peer->pause_ns = larger(2 * peer->pause_ns, least);
+    if (peer->pause_ns > larger(interval_ns(a), least))
+        peer->pause_ns = larger(interval_ns(a), least);
 }
 
 static void end_exchange(struct antientropy *a, struct instant now, struct repair_peer *peer)

@@ -1,4 +1,5 @@
 /* What a put has to know of the others' copies before its update [R9]: how many are asked, and if too few tell. */
+#include "base/bounds.h"
 #include "coordinator/attempt.h"
 #include "coordinator/kept.h"
 #include "coordinator/put.h"
@@ -22,11 +23,6 @@ bool put_may_go_on(const struct request *request)
     return request->attempt <= 1 && (put_is_plain_set(request) || request->bucket->stale_cas == STALE_CAS_SIBLING);
 }
 
-static unsigned smaller(unsigned a, unsigned b)
-{
-    return a < b ? a : b;
-}
-
 /* How many other nodes have to tell what they have, so that with the local copy, if that counts, an owner of each
  * acknowledged write has told. */
 unsigned put_others_to_read(const struct round *round, const struct request *request)
@@ -40,7 +36,7 @@ unsigned put_others_to_read(const struct round *round, const struct request *req
         return has_to ? missing + 1 : 0;
     if (!has_to && !is_behind)
         return 0;
-    return smaller(round->is_doubtful ? missing + 1 : missing, others);
+    return (unsigned)smaller(round->is_doubtful ? missing + 1 : missing, others);
 }
 
 /* With fewer answers than are needed, if that is allowed. */
@@ -100,7 +96,7 @@ void put_read_others_alone(struct round *round)
     round->may_go_on = false;
     round->local_fingerprint = 0;
     round->horizon = 0;
-    needed = smaller(needed, others);
+    needed = (unsigned)smaller(needed, others);
     if (round_reachable(round, needed) < needed)
         put_fail(round, FAILURE_CORRUPT);
     else

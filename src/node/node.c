@@ -1,5 +1,6 @@
 #include "node/node.h"
 
+#include "base/bounds.h"
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/list.h"
@@ -351,20 +352,15 @@ void node_tick(struct node *node, struct instant now)
     (void)node_settle(node, now); /* what starts anew here may have ended already */
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 uint64_t node_wake_at(const struct node *node)
 {
-    uint64_t own = earlier(earlier(node->greet_at_ns, node->peers.wake_at_ns), inspect_wake_at(node));
-    own = earlier(own, survey_wake_at(node));
+    uint64_t own = smaller(smaller(node->greet_at_ns, node->peers.wake_at_ns), inspect_wake_at(node));
+    own = smaller(own, survey_wake_at(node));
     if (!node->is_alone)
-        own = earlier(own, node->beat_at_ns);
+        own = smaller(own, node->beat_at_ns);
     if (node->repair != NULL)
-        own = earlier(own, repair_wake_at(node));
-    return earlier(earlier(own, forward_wake_at(node)), coordinator_wake_at(&node->coordinator));
+        own = smaller(own, repair_wake_at(node));
+    return smaller(smaller(own, forward_wake_at(node)), coordinator_wake_at(&node->coordinator));
 }
 
 uint64_t node_now_ms(const struct node *node, struct instant now)

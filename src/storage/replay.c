@@ -1,5 +1,6 @@
 #include "storage/replay.h"
 
+#include "base/bounds.h"
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/wire.h"
@@ -292,18 +293,13 @@ static void step_stream(struct replay *replay)
 
 /* ---- One record ---- */
 
-static hybrid_time later(hybrid_time a, hybrid_time b)
-{
-    return a > b ? a : b;
-}
-
 /* A time that no clock near this one can have issued must not become this node's. */
 static void note_time(struct replay *replay, hybrid_time time)
 {
     hybrid_time present = replay->store->ports.present;
-    bool is_absurd = present != 0 && hybrid_ms(time) > hybrid_ms(later(present, replay->clock)) + STORE_AHEAD_MS_MAX;
+    bool is_absurd = present != 0 && hybrid_ms(time) > hybrid_ms(larger(present, replay->clock)) + STORE_AHEAD_MS_MAX;
     if (!is_absurd)
-        replay->found->newest = later(replay->found->newest, time);
+        replay->found->newest = larger(replay->found->newest, time);
 }
 
 static void note_times(struct replay *replay, const struct object *object)
