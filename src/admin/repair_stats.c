@@ -45,6 +45,7 @@ void admin_stats_hints(const struct admin_repair *repair, const struct ring_view
         {"not_taken", repair->delivery.refused},
         {"timed_out", repair->delivery.timed_out},
         {"readdressed", repair->delivery.readdressed},
+        {"lost", repair->delivery.lost},
         {"merged_here", repair->delivery.merged_here},
         {"changed_meanwhile", repair->delivery.changed},
         {"passes", repair->delivery.passes},

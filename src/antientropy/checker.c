@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "version/fingerprint.h"
+#include "version/record.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,7 +57,7 @@ static void begin_batch(struct antientropy *a)
     uint32_t most = checker->is_second_look || width >= BATCH_LEAVES ? 1 : BATCH_LEAVES / width;
     checker->count = left < most ? left : most;
     checker->scanned = 0;
-    checker->cursor = (struct store_cursor){0};
+    checker->cursor = (struct store_cursor){.shows_damaged = true};
     size_t all = (size_t)checker->count * width;
     checker->before = calloc(all, sizeof *checker->before);
     checker->sums = calloc(all, sizeof *checker->sums);
@@ -81,8 +82,8 @@ static void visit(void *context, uint16_t partition, struct bytes key, struct by
     uint32_t hash = hash_of_key(key);
     size_t leaf = tree_leaf_in_partition(hash, a->view->partition_count);
     size_t place = (size_t)(partition - checker->partition) * leaves(a) + leaf;
-    bool ok;
-    uint64_t fingerprint = record_fingerprint(record, &ok);
+    bool ok = record_verify(record) == RECORD_OK;
+    uint64_t fingerprint = ok ? record_fingerprint(record, &ok) : 0;
     if (ok)
         checker->sums[place] += tree_weight(hash, fingerprint);
     else
@@ -189,7 +190,7 @@ static void scan(struct antientropy *a, struct instant now)
         }
         if (!more) {
             checker->scanned++;
-            checker->cursor = (struct store_cursor){0};
+            checker->cursor = (struct store_cursor){.shows_damaged = true};
         }
     }
     checker->next_ns = now.mono_ns + SCAN_PAUSE_MS * NS_PER_MS;

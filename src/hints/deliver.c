@@ -169,6 +169,7 @@ static void begin_pass(struct deliver *deliver, struct handover *handover)
     handover->state = HANDOVER_WAITS;
     if (handover->cursor.passes != 0)
         handover->cursor = (struct store_cursor){0};
+    handover->cursor.shows_damaged = true;
     handover->through = handover->missed = handover->refused = 0;
     handover->mark = store_mark(deliver->parts.hints->store);
     handover->mark_until_ns = after_ms(deliver, DELIVER_CHECKPOINT_MS);
@@ -321,5 +322,6 @@ void deliver_count(const struct deliver *deliver, struct deliver_counters *out)
                                      .readdressed = atomic_load(&deliver->counters.readdressed),
                                      .merged_here = atomic_load(&deliver->counters.merged_here),
                                      .changed = atomic_load(&deliver->counters.changed),
-                                     .passes = atomic_load(&deliver->counters.passes)};
+                                     .passes = atomic_load(&deliver->counters.passes),
+                                     .lost = atomic_load(&deliver->counters.lost)};
 }

@@ -10,6 +10,10 @@
  * data if it is one of them, and is deleted when all have it. A hint of a partition that this node itself owns is
  * merged into its data as well before it goes: as an owner it answers from there alone.
  *
+ * A hint whose record fails its checksum is lost: it is deleted, so that it is counted no more and holds no horizon
+ * back. What it held was acknowledged by others too, who own the key or have hints of their own, and its owner, who was
+ * away, is compared with all other owners.
+ *
  * A pass goes over what has been checkpointed when it began (store_mark), so each hint that is there then is met.
  * Nobody has to tell that hints have been stored: deliver_wake_at is never far ahead. */
 #ifndef HINTS_DELIVER_H
@@ -51,6 +55,9 @@ struct deliver_parts {
      * among those to be flushed), NULL: it cannot be reached. */
     bool (*is_up)(void *host, uint32_t node, struct instant now);
     struct chain *(*request)(void *host, uint32_t node, struct instant now);
+    /* A hint of a partition that this node itself owns could not be read: what it held may be missing in its data.
+     * NULL: nobody wants to know. */
+    void (*lose)(void *host, uint16_t partition);
     void *host;
 };
 
@@ -93,6 +100,7 @@ struct deliver_counters {
     uint64_t merged_here;
     uint64_t changed; /* acknowledged, but not deleted: the hint had changed meanwhile */
     uint64_t passes;
+    uint64_t lost; /* their records could not be read */
 };
 void deliver_count(const struct deliver *deliver, struct deliver_counters *out);
 

@@ -77,7 +77,9 @@ void delivery_meet(struct deliver *deliver, struct handover *handover, uint16_t 
     if (partition < deliver->view->partition_count)
         address(delivery, hint_owner(key));
     bool is_nobodys = delivery->target_count == 0 && !delivery->merges_here;
-    delivery->record = is_nobodys || !can_be_reached(delivery) ? NULL : blob_new(record.len);
+    delivery->is_lost = record_verify(record) != RECORD_OK;
+    bool can_go = delivery->is_lost || (!is_nobodys && can_be_reached(delivery));
+    delivery->record = can_go ? blob_new(record.len) : NULL;
     if (delivery->record == NULL) {
         handover->missed++;
         return;
@@ -112,12 +114,30 @@ static void end(struct delivery *delivery, bool is_gone)
     delivery->handover = NULL;
 }
 
+/* Of one whose record cannot be read: what the store has all the same, in memory, goes to the engine once more. When
+ * there is nothing the store has said so (STORE_CORRUPT), and is asked again. */
+static enum store_verdict apply_to_lost(struct delivery *delivery, struct bytes current, struct store_draft *draft)
+{
+    if (current.len == 0 && delivery->erase.replaces_corrupt) {
+        replica_forget_births(delivery->deliver->parts.replica);
+        return STORE_ERASE;
+    }
+    uint8_t *at = current.len == 0 ? NULL : store_draft_alloc(draft, current.len);
+    if (at == NULL)
+        return STORE_KEEP;
+    memcpy(at, current.at, current.len);
+    delivery->is_healed = true;
+    return STORE_REPLACE;
+}
+
 /* Only what has been delivered is deleted. A pair of this node's goes with it, and may come back with an older counter:
  * it must not be gone on with [R1]. */
 static enum store_verdict apply_erase(struct store_op *op, struct bytes current, struct store_draft *draft)
 {
     struct delivery *delivery = CONTAINER_OF(op, struct delivery, erase);
-    (void)draft;
+    delivery->is_healed = false;
+    if (delivery->is_lost)
+        return apply_to_lost(delivery, current, draft);
     if (!bytes_equal(current, blob_bytes(delivery->record)))
         return STORE_KEEP;
     if (delivery->holds_own_pair)
@@ -132,12 +152,13 @@ static void submit(struct delivery *delivery, struct store_loop *loop, struct st
     store_submit(loop, delivery->deliver->now, op);
 }
 
-static void erase(struct delivery *delivery)
+static void erase(struct delivery *delivery, bool replaces_corrupt)
 {
     const struct deliver_parts *parts = &delivery->deliver->parts;
     delivery->erase = (struct store_op){.kind = STORE_UPDATE,
                                         .durability = DURABILITY_COMMITTED,
                                         .uses_reserve = true,
+                                        .replaces_corrupt = replaces_corrupt,
                                         .partition = delivery->partition,
                                         .hash = hash_of_key(hint_client_key(key_of(delivery))),
                                         .key = key_of(delivery),
@@ -146,13 +167,32 @@ static void erase(struct delivery *delivery)
     submit(delivery, parts->hint_loop, &delivery->erase);
 }
 
+/* Its owner is compared with the other owners, who have what they acknowledged. But what this node is an owner of by
+ * now, it has acknowledged and has not got. */
+static void note_loss(struct delivery *delivery)
+{
+    struct deliver *deliver = delivery->deliver;
+    const struct deliver_parts *parts = &deliver->parts;
+    counter_increment(&deliver->counters.lost);
+    atomic_fetch_add(&parts->hints->bytes_lost, delivery->key_len + delivery->record->len);
+    if (delivery->merges_here && parts->lose != NULL)
+        parts->lose(parts->host, delivery->partition);
+}
+
 static void on_erased(struct delivery *delivery)
 {
     struct deliver *deliver = delivery->deliver;
     struct hints *hints = deliver->parts.hints;
-    bool is_gone = store_has_changed(&delivery->erase);
-    if (is_gone) {
+    bool is_gone = store_has_changed(&delivery->erase) && !delivery->is_healed;
+    if (delivery->is_lost && delivery->erase.status == STORE_CORRUPT) {
+        erase(delivery, true);
+        return;
+    }
+    if (is_gone)
         hints_count_gone(hints, hint_owner(key_of(delivery)), delivery->partition);
+    if (is_gone && delivery->is_lost) {
+        note_loss(delivery);
+    } else if (is_gone) {
         atomic_fetch_add_explicit(&hints->delivered, 1, memory_order_relaxed);
         counter_add(&deliver->counters.readdressed, delivery->is_readdressed);
     } else if (delivery->erase.status == STORE_UNCHANGED) {
@@ -174,7 +214,7 @@ static void go_on(struct delivery *delivery)
     if (delivery->has_failed)
         end(delivery, false);
     else
-        erase(delivery);
+        erase(delivery, false);
 }
 
 /* ---- Its way ---- */
@@ -220,6 +260,10 @@ void delivery_start(struct delivery *delivery)
     const struct bucket *bucket = bucket_of_key(deliver->buckets, hint_client_key(key_of(delivery)));
     uint8_t durability = bucket->durability == DURABILITY_SYNCED ? DURABILITY_SYNCED : DURABILITY_COMMITTED;
     delivery->sent_ns = deliver->now.mono_ns;
+    if (delivery->is_lost) {
+        erase(delivery, false);
+        return;
+    }
     for (unsigned i = 0; i < delivery->target_count; i++) {
         struct target *target = &delivery->targets[i];
         target->state = send(delivery, target->node, durability) ? TARGET_SENT : TARGET_FAILED;

@@ -29,6 +29,8 @@ struct delivery {
     bool is_in_store;    /* one of the ops is */
     bool has_failed;     /* it stays a hint: to be tried again */
     bool holds_own_pair;
+    bool is_lost;               /* what the engine has of it cannot be read */
+    bool is_healed;             /* but the buffer has a good one, which is written anew */
     struct replica_merge merge; /* into this node's data */
     struct store_op erase;
 };
@@ -63,7 +65,7 @@ struct deliver {
     uint64_t bytes, serial;
     struct arena scratch;
     struct {
-        _Atomic uint64_t sent, acknowledged, refused, timed_out, readdressed, merged_here, changed, passes;
+        _Atomic uint64_t sent, acknowledged, refused, timed_out, readdressed, merged_here, changed, passes, lost;
     } counters;
 };
 

@@ -134,7 +134,7 @@ void hints_count(const struct hints *hints, struct hints_counters *out)
                                    .delivered = atomic_load(&hints->delivered),
                                    .refused = atomic_load(&hints->refused),
                                    .kept = atomic_load(&hints->kept),
-                                   .bytes = hints->bytes_loaded + bytes_grown(hints)};
+                                   .bytes = hints->bytes_loaded + bytes_grown(hints) - atomic_load(&hints->bytes_lost)};
 }
 
 unsigned hints_rows(const struct hints *hints, struct hints_row *rows, unsigned max)
@@ -191,7 +191,7 @@ static void count_dirty(void *context, uint16_t partition, struct bytes key, str
 
 void hints_load(struct hints *hints, struct store_loop *loop)
 {
-    struct store_cursor cursor = {0};
+    struct store_cursor cursor = {.shows_damaged = true}; /* deliver deletes them */
     if (hints->store == NULL)
         return;
     while (cursor.passes == 0 && !cursor.failed)

@@ -10,7 +10,8 @@
  *
  * A hint is deleted when all that it holds has been stored by its owner; if the ring's table says that this owner does
  * not own the partition any more, when all present owners have. It is never dropped: neither for its age nor when space
- * runs out (then new ones are refused, MESSAGE_FULL). While a hint of a partition exists its horizon stands [R3]. */
+ * runs out (then new ones are refused, MESSAGE_FULL). Only one whose record cannot be read is lost (deliver.h). While a
+ * hint of a partition exists its horizon stands [R3]. */
 #ifndef HINTS_HINTS_H
 #define HINTS_HINTS_H
 

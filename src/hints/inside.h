@@ -20,7 +20,8 @@ struct hints {
     _Atomic uint32_t *partitions;
     bool is_uncounted; /* hints_load has not found all */
     struct owner_row rows[ROWS + 1];
-    uint64_t bytes_loaded; /* of those that an earlier run left; changed before the threads start */
+    uint64_t bytes_loaded;       /* of those that an earlier run left; changed before the threads start */
+    _Atomic uint64_t bytes_lost; /* of hints that could not be read: the store has not counted them off */
     _Atomic uint64_t kept, stored, delivered, refused;
 };
 

@@ -35,6 +35,14 @@ static struct chain *request_to(void *host, uint32_t id, struct instant now)
     return peer == NULL ? NULL : peer_request(&node->peers, peer, now);
 }
 
+/* The copy has acknowledged what it lacks. */
+static void lose(void *host, uint16_t partition)
+{
+    struct node *node = host;
+    standing_mark(node->shared->standing, partition, STANDING_DOUBTFUL);
+    antientropy_look(node->repair->antientropy);
+}
+
 static struct deliver *make_deliver(struct node *node)
 {
     struct node_shared *shared = node->shared;
@@ -45,6 +53,7 @@ static struct deliver *make_deliver(struct node *node)
                                         .op_owner = NODE_OP_DELIVER,
                                         .is_up = is_up,
                                         .request = request_to,
+                                        .lose = lose,
                                         .host = node};
     return node->hint_store == NULL ? NULL : deliver_new(&parts);
 }

@@ -105,6 +105,8 @@ static const char *reason_for_doubt(const struct shell *shell)
         return NULL;
     if (last->is_copied)
         return "its files are a copy of those that it ran on last";
+    if (shell->hints.recovery.damaged != 0) /* some may have been of partitions that this node owns by now */
+        return "the log of its hints is damaged";
     if (found->clean)
         return NULL;
     if (found->damaged != 0)

@@ -66,6 +66,7 @@ static void open_stores(struct machine *machine, struct store_recovery *found)
     ports.engine = &machine->dir.hint_engine.engine;
     CHECK(store_open(&machine->hint_store, &limits, &ports, loops, &of_hints) == STORE_OPEN_OK);
     found->newest = of_hints.newest > found->newest ? of_hints.newest : found->newest;
+    found->damaged += of_hints.damaged;
 }
 
 static struct store_loop *hint_loop(struct machine *machine, unsigned loop)

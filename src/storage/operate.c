@@ -288,7 +288,7 @@ static struct blob *install(struct store *store, const struct store_op *op, cons
 static bool is_gone_already(const struct store_op *op, const struct found *found)
 {
     if (found->entry == NULL)
-        return found->fetched == NULL;
+        return found->fetched == NULL && !found->is_corrupt;
     return found->entry->record == NULL && op->durability != DURABILITY_SYNCED;
 }
 

@@ -27,7 +27,7 @@ static bool visit_engine_record(void *context, struct bytes key, struct bytes re
     struct wire_reader reader = wire_reader_of(key);
     uint16_t partition = wire_read_u16(&reader);
     struct bytes name = bytes_after(key, 2);
-    if (record_verify(record) == RECORD_OK) {
+    if (scan->cursor->shows_damaged || record_verify(record) == RECORD_OK) {
         scan->visit(scan->context, partition, name, record);
         scan->visited++;
     } else {
@@ -38,7 +38,7 @@ static bool visit_engine_record(void *context, struct bytes key, struct bytes re
 
 static void start_over(struct store_cursor *cursor)
 {
-    *cursor = (struct store_cursor){.passes = cursor->passes + 1};
+    *cursor = (struct store_cursor){.passes = cursor->passes + 1, .shows_damaged = cursor->shows_damaged};
 }
 
 static size_t scan_engine(struct engine_scan *scan, unsigned reader, size_t max)

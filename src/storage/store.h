@@ -189,6 +189,9 @@ struct store_cursor {
     uint64_t position;
     uint64_t passes; /* complete passes so far */
     bool failed;     /* by the last call: the engine could not be read; going on later tries again */
+    /* The caller's: records whose checksum is wrong are visited as well, as they are; `visit` verifies (record_verify)
+     * what it uses. Else they are reported and passed over. */
+    bool shows_damaged;
 };
 
 /* A record met by a scan (it may be older than the buffered one: check again under update). */

@@ -46,6 +46,12 @@ static struct chain *request(void *host, uint32_t node, struct instant now)
 
 /* ---- Life ---- */
 
+static void lose(void *host, uint16_t partition)
+{
+    CHECK(partition < PARTITIONS);
+    ((struct world *)host)->losses++;
+}
+
 static void start(struct world *world)
 {
     fixture_open(&world->hint);
@@ -62,6 +68,7 @@ static void start(struct world *world)
                                         .op_owner = OP_OWNER,
                                         .is_up = is_up,
                                         .request = request,
+                                        .lose = lose,
                                         .host = world};
     world->deliver = deliver_new(&parts);
     deliver_set_buckets(world->deliver, &world->buckets);

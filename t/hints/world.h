@@ -49,6 +49,7 @@ struct world {
     struct arena scratch;
     struct instant now;
     uint64_t births;
+    unsigned losses; /* that deliver has told of */
 };
 
 /* The world of the test that runs: setup and teardown of each. */
