@@ -431,30 +431,30 @@ static void damage_one(void)
     struct prng prng;
     prng_init(&prng, 1);
     hint_many('b', 10, "value");
-    world_run(&world, 6000); /* in the engine by age */
-    assert_int_equal(world.hint.engine.records.count, 10);
-    fake_engine_flip(&world.hint.engine, 4, &prng);
+    world_run(world, 6000); /* in the engine by age */
+    assert_int_equal(world->hint.engine.records.count, 10);
+    fake_engine_flip(&world->hint.engine, 4, &prng);
 }
 
 static void a_hint_that_cannot_be_read_is_lost_and_counted_no_more(void **state)
 {
     (void)state;
     damage_one();
-    world_crash(&world); /* nothing is in memory any more */
-    atomic_store(&world.replica.births, 100);
+    world_crash(world); /* nothing is in memory any more */
+    atomic_store(&world->replica.births, 100);
     assert_int_equal(kept(), 10);
     raise_peer('b');
-    world_run(&world, 2000);
+    world_run(world, 2000);
     struct hints_counters counted;
-    hints_count(world.hints, &counted);
+    hints_count(world->hints, &counted);
     assert_true(counted.kept == 0 && counted.bytes == 0 && counted.delivered == 9);
     assert_int_equal(counters().lost, 1);
-    assert_int_equal(world_peer(&world, 'b')->kept_count, 9);
-    assert_int_equal(atomic_load(&world.replica.birth_floor), 100); /* it may have held any pair */
-    assert_int_equal(world.losses, 0);                              /* this node is no owner */
-    world_run(&world, 6000);
-    assert_int_equal(world.hint.engine.records.count, 0);
-    world_check_counts(&world);
+    assert_int_equal(world_peer(world, 'b')->kept_count, 9);
+    assert_int_equal(atomic_load(&world->replica.birth_floor), 100); /* it may have held any pair */
+    assert_int_equal(world->losses, 0);                              /* this node is no owner */
+    world_run(world, 6000);
+    assert_int_equal(world->hint.engine.records.count, 0);
+    world_check_counts(world);
 }
 
 static void a_hint_that_cannot_be_read_but_is_in_memory_is_delivered(void **state)
@@ -462,24 +462,24 @@ static void a_hint_that_cannot_be_read_but_is_in_memory_is_delivered(void **stat
     (void)state;
     damage_one();
     raise_peer('b');
-    world_run(&world, 12000);
+    world_run(world, 12000);
     assert_int_equal(kept(), 0);
     assert_int_equal(counters().lost, 0);
     expect_all('b', 10, "value");
-    world_check_counts(&world);
+    world_check_counts(world);
 }
 
 static void an_owner_that_loses_what_it_stood_in_for_says_so(void **state)
 {
     (void)state;
     damage_one();
-    world_crash(&world);
-    world_set_view(&world, "ab", 2); /* both own everything now */
+    world_crash(world);
+    world_set_view(world, "ab", 2); /* both own everything now */
     raise_peer('b');
-    world_run(&world, 2000);
+    world_run(world, 2000);
     assert_int_equal(kept(), 0);
     assert_int_equal(counters().merged_here, 9);
-    assert_int_equal(world.losses, 1);
+    assert_int_equal(world->losses, 1);
 }
 
 static void nothing_begins_after_a_stop(void **state)
