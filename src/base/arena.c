@@ -35,7 +35,7 @@ static void *alloc_from_new_block(struct arena *arena, size_t size)
     return block->bytes;
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+void *arena_alloc_more(struct arena *arena, size_t size)
 {
     CHECK(size < SIZE_MAX / 4);
     size = aligned(size);

@@ -18,8 +18,18 @@ struct arena {
 /* Embedded in its owner; holds no heap memory until something outgrows the inline bytes. */
 void arena_init(struct arena *arena);
 
+/* arena_alloc's other half, for where the inline bytes do not suffice. */
+void *arena_alloc_more(struct arena *arena, size_t size);
+
 /* `size` uninitialised bytes, 16-byte aligned, valid until the next reset or close. Aborts without memory. */
-void *arena_alloc(struct arena *arena, size_t size);
+static inline void *arena_alloc(struct arena *arena, size_t size)
+{
+    if (arena->blocks != NULL || size > ARENA_INLINE_BYTES - arena->used)
+        return arena_alloc_more(arena, size);
+    void *result = arena->inline_bytes + arena->used;
+    arena->used += (size + 15U) & ~(size_t)15U; /* so `used` is never more than there are */
+    return result;
+}
 
 /* Ends all allocations. */
 void arena_reset(struct arena *arena);

@@ -66,6 +66,8 @@ static inline uint64_t wire_read_u64(struct wire_reader *reader)
 /* Only the shortest form of a number is accepted, so that equal values have equal bytes. */
 static inline uint64_t wire_read_varint(struct wire_reader *reader)
 {
+    if (reader->ok && reader->at < reader->end && *reader->at < 0x80)
+        return *reader->at++; /* most are short */
     uint64_t value = 0;
     for (unsigned shift = 0; reader->ok && shift < 64; shift += 7) {
         uint8_t byte = wire_read_u8(reader);

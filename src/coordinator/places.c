@@ -8,7 +8,8 @@ enum { NO_OWNER = -1 };
 void round_drop_answers(struct round *round)
 {
     for (unsigned place = 0; place < round->place_count; place++) {
-        blob_release(round->places[place].record);
+        if (round->places[place].record != NULL)
+            blob_release(round->places[place].record);
         round->places[place].record = NULL;
     }
 }

@@ -67,7 +67,7 @@ static void start_round(struct round *round)
     unsigned needed = w - 1, told = round_stands_in(round) && reads > 0 ? reads - 1 : reads;
     if (told > needed && !round->may_go_on)
         needed = told;
-    if (quorum_count(round_up(round)) < needed && round_reachable(round, needed) < needed) {
+    if (round_reachable(round, needed) < needed) {
         put_fail(round, FAILURE_NO_QUORUM);
         return;
     }

@@ -1,5 +1,7 @@
 #include "version/sorted.h"
 
+enum { FEW = 4 }; /* pairs, which are looked through one by one: most contexts have no more */
+
 uint32_t context_lower_bound(const struct context *context, const struct actor *actor)
 {
     uint32_t low = 0, high = context->count;
@@ -13,8 +15,20 @@ uint32_t context_lower_bound(const struct context *context, const struct actor *
     return low;
 }
 
+static bool is_same_actor(const struct actor *a, const struct actor *b)
+{
+    return a->incarnation == b->incarnation && a->birth == b->birth && a->node == b->node;
+}
+
 const struct pair *context_find(const struct context *context, const struct actor *actor)
 {
+    if (context->count <= FEW) {
+        for (uint32_t i = 0; i < context->count; i++) {
+            if (is_same_actor(&context->pairs[i].actor, actor))
+                return &context->pairs[i];
+        }
+        return NULL;
+    }
     uint32_t at = context_lower_bound(context, actor);
     if (at == context->count || actor_compare(&context->pairs[at].actor, actor) != 0)
         return NULL;

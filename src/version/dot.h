@@ -21,7 +21,14 @@ struct dot {
 };
 
 /* < 0, 0, > 0: a fixed total order (node, incarnation, birth). */
-int actor_compare(const struct actor *a, const struct actor *b);
+static inline int actor_compare(const struct actor *a, const struct actor *b)
+{
+    if (a->node != b->node)
+        return a->node < b->node ? -1 : 1;
+    if (a->incarnation != b->incarnation)
+        return a->incarnation < b->incarnation ? -1 : 1;
+    return a->birth < b->birth ? -1 : a->birth > b->birth;
+}
 /* By actor, then counter. */
 int dot_compare(const struct dot *a, const struct dot *b);
 

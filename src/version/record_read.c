@@ -231,6 +231,8 @@ static void read_further(struct wire_reader *reader, uint8_t format, const struc
 /* Newest first, and no dot twice, not even with two times. */
 static bool is_canonical(const struct version *live, uint32_t count, struct arena *arena)
 {
+    if (count < 2)
+        return true;
     for (uint32_t i = 1; i < count; i++) {
         if (version_compare(&live[i - 1], &live[i]) <= 0)
             return false;
