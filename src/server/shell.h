@@ -38,6 +38,7 @@ struct shell {
     int argc;
     char **argv; /* read again on SIGHUP */
     struct logger *log;
+    struct logger_gate repair_reports;
     struct auth auth;
     struct data_dir dir;
     struct database data, hints; /* hints.store NULL: nothing stands in for other nodes (no peers, engine memory) */

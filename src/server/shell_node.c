@@ -14,6 +14,16 @@ static struct store_loop *hints_of(struct shell *shell, unsigned loop)
     return shell->hints.store != NULL ? store_loop_of(shell->hints.store, loop) : NULL;
 }
 
+/* By the main thread, whose node repairs. A damaged disk may give many reasons. */
+static void report_of_repair(void *host, const char *text)
+{
+    struct shell *shell = host;
+    char left_out[LOGGER_GATE_TEXT_MAX];
+    uint64_t held;
+    if (logger_gate_pass(&shell->repair_reports, clock_now().mono_ns / 1000000, &held))
+        logger_line(shell->log, LEVEL_WARNING, "anti-entropy", "%s%s", text, logger_gate_text(held, left_out));
+}
+
 bool shell_open_node(struct shell *shell)
 {
     const struct config *config = shell->config;
@@ -33,7 +43,9 @@ bool shell_open_node(struct shell *shell)
                                      .hint_store = shell->hints.store,
                                      .antientropy = {.interval_ms = (uint32_t)config->antientropy_interval_ms,
                                                      .bytes_per_second = config->antientropy_rate,
-                                                     .seed = shell->cluster.identity.incarnation},
+                                                     .seed = shell->cluster.identity.incarnation,
+                                                     .report = report_of_repair,
+                                                     .report_host = shell},
                                      .hear_of_epoch = cluster_hear_of_epoch,
                                      .host = &shell->cluster};
     shell->shared = node_shared_new(&settings, shell->store, &lock_mutex, shell->data.recovery.newest);
