@@ -93,6 +93,12 @@ static bool finish_sizes(struct config *config, char *error)
 {
     if (config->value_max > (config->memory_mb << 20) / 2)
         return refuse(error, "Cannot set item size limit higher than 1/2 of memory max: raise -m or lower -I");
+    if (config->map_reserve != 0 && config->map_reserve < MAP_RESERVE_MIN)
+        return refuse(error, "map-reserve: at least %dm, for the hash tree of a full store is written in it",
+                      MAP_RESERVE_MIN >> 20);
+    if (config->map_bytes < 2 * MAP_RESERVE_MIN)
+        return refuse(error, "map-size: at least %dm, half of which is kept back (map-reserve)",
+                      2 * MAP_RESERVE_MIN >> 20);
     if (config->map_reserve != 0 && config->map_reserve > config->map_bytes / 2)
         return refuse(error, "map-reserve: at most half of map-size");
     if (config->object_max != 0 && config->object_max < config->value_max)

@@ -83,6 +83,23 @@ static inline bool config_has_peers(const struct config *config)
     return config->peer != NULL || config->seeds != NULL;
 }
 
+/* What is kept back of a map of this size when nobody says how much. */
+enum { MAP_RESERVE_SHARE = 8, MAP_RESERVE_MAX = 1 << 30 };
+static inline uint64_t config_reserve_of(uint64_t map_bytes)
+{
+    uint64_t share = map_bytes / MAP_RESERVE_SHARE;
+    return share < MAP_RESERVE_MAX ? share : MAP_RESERVE_MAX;
+}
+
+/* Of the data file. The stored hash tree takes 2 MiB, and a checkpoint that touches all partitions writes it anew while
+ * pages of one or two transactions before are not free yet: with less, a full map could not be emptied by deletes. */
+enum { MAP_RESERVE_MIN = 10 << 20 };
+static inline uint64_t config_map_reserve(const struct config *config)
+{
+    uint64_t reserve = config->map_reserve != 0 ? config->map_reserve : config_reserve_of(config->map_bytes);
+    return reserve < MAP_RESERVE_MIN ? MAP_RESERVE_MIN : reserve;
+}
+
 /* Most bytes of all siblings of a key together. */
 static inline uint64_t config_object_max(const struct config *config)
 {

@@ -103,10 +103,10 @@ const struct option_spec OPTIONS[] = {
      .help = "Name of this node in the ring, recorded in the data directory. Default: host name and port of the first "
      "start."},
     {"map-size", 0, OPTION_SIZE, SECTION_NODE, FIELD(map_bytes), .min = 1 * MIB, .max = 64 * TIB, .argument = "size",
-     .fallback = "1t", .help = "Largest size of the data file. Address space, not memory."},
+     .fallback = "1t", .help = "Largest size of the data file, at least 20 MiB. Address space, not memory."},
     {"map-reserve", 0, OPTION_SIZE, SECTION_NODE, FIELD(map_reserve), .max = TIB, .argument = "size",
      .fallback = "auto", .help = "Part of map-size that is left for deletes and sweeps; sets are refused before it is "
-     "reached. Default: an eighth of map-size, at most 1 GiB."},
+     "reached. At least 10 MiB, at most half of map-size. Default: an eighth of it, at most 1 GiB."},
     {"hint-size", 0, OPTION_SIZE, SECTION_NODE, FIELD(hint_bytes), .min = 1 * MIB, .max = 64 * TIB, .argument = "size",
      .fallback = "1g", .help = "Largest size of the file of hints: writes that this node keeps for other nodes while they are "
      "down. When it is full it takes no more, and the writes fail if too few other nodes are up. Address space, not "

@@ -5,8 +5,6 @@
 #include <inttypes.h>
 #include <unistd.h>
 
-#define MAP_RESERVE_MAX ((uint64_t)1 << 30)
-
 static void wake_loop(void *host, unsigned number)
 {
     struct shell *shell = host;
@@ -98,17 +96,12 @@ static struct database_options options_of(struct shell *shell, const char *direc
                                      .log = shell->log};
 }
 
-static uint64_t reserve_of(uint64_t map_bytes)
-{
-    return map_bytes / 8 < MAP_RESERVE_MAX ? map_bytes / 8 : MAP_RESERVE_MAX;
-}
-
 bool shell_open_store(struct shell *shell)
 {
     const struct config *config = shell->config;
     struct database_options options = options_of(shell, shell->dir.path);
     options.map_bytes = config->map_bytes;
-    options.reserve_bytes = config->map_reserve != 0 ? config->map_reserve : reserve_of(config->map_bytes);
+    options.reserve_bytes = config_map_reserve(config);
     options.limits = limits_of(config);
     if (!database_open(&shell->data, &options))
         return false;
@@ -128,7 +121,7 @@ bool shell_open_hints(struct shell *shell)
         return false;
     struct database_options options = options_of(shell, path);
     options.map_bytes = config->hint_bytes;
-    options.reserve_bytes = reserve_of(config->hint_bytes);
+    options.reserve_bytes = config_reserve_of(config->hint_bytes);
     options.limits = database_hint_limits();
     options.ports.report = report_of_hints;
     if (!database_open(&shell->hints, &options))

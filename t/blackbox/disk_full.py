@@ -124,7 +124,7 @@ class DiskFull(harness.TestCase):
         self.assertEqual(book.problems(server), [])
 
     def test_a_full_map(self):
-        server = self.server("--map-size", "16m", "--map-reserve", "4m", *SMALL)
+        server = self.server("--map-size", "24m", "--map-reserve", "10m", *SMALL)
         book = ledger.Ledger(scale=16)
         # Deletes may use the reserve: none of them is refused.
         self.assertEqual(set(self.write_until_refused(server, book)), REFUSED_SET)
@@ -149,7 +149,7 @@ class DiskFull(harness.TestCase):
         self.writes_again(server)
 
     def test_a_full_map_survives_a_kill(self):
-        server = self.server("--map-size", "16m", "--map-reserve", "4m", *SMALL)
+        server = self.server("--map-size", "24m", "--map-reserve", "10m", *SMALL)
         book = ledger.Ledger(scale=16)
         self.write_until_refused(server, book)
         server.kill()
@@ -157,7 +157,7 @@ class DiskFull(harness.TestCase):
         self.still_serves(server, book)
 
     def test_append_and_incr_are_refused_too(self):
-        server = self.server("--map-size", "16m", "--map-reserve", "4m", *SMALL)
+        server = self.server("--map-size", "24m", "--map-reserve", "10m", *SMALL)
         self.write_until_refused(server, ledger.Ledger(scale=16))
         with server.connect() as client:
             def refused():

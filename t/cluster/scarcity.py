@@ -65,7 +65,7 @@ class Scarcity(cluster.RingCase):
 
     def test_a_full_disk_at_one_node_fails_no_write(self):
         ring = self.ring(start=False)
-        ring[3].arguments += ["--map-size", "4m", "--map-reserve", "1m", "--log-bytes", "1m", "--log-segment", "256k"]
+        ring[3].arguments += ["--map-size", "20m", "--map-reserve", "10m", "--log-bytes", "1m", "--log-segment", "256k"]
         ring.start()
         for number in range(600):
             node = ring[1 + number % 3]

@@ -192,7 +192,9 @@ static void bad_command_lines_are_refused_with_what_would_be_accepted(void **sta
     assert_line_refused(f, "--log-segment 100", "from 64k to 2g");
     assert_line_refused(f, "--grace 1y", "ms, s, m, h, d");
     assert_line_refused(f, "--partitions 1000", "a power of two");
-    assert_line_refused(f, "--map-size 10m --map-reserve 6m", "at most half");
+    assert_line_refused(f, "--map-size 100m --map-reserve 60m", "at most half");
+    assert_line_refused(f, "--map-size 100m --map-reserve 9m", "at least 10m");
+    assert_line_refused(f, "--map-size 19m", "at least 20m");
     assert_line_refused(f, "--no-such-option", "--no-such-option");
     assert_line_refused(f, "-q", "-q is not an option");
     assert_line_refused(f, "-p", "needs an argument");
@@ -388,6 +390,9 @@ static void a_file_sets_node_ring_and_buckets(void **state)
     assert_string_equal(f->config.data, "/srv/data");
     assert_int_equal(f->config.threads, 2);
     assert_int_equal(f->config.map_bytes, (uint64_t)2 << 30);
+    assert_int_equal(config_map_reserve(&f->config), (uint64_t)256 << 20);
+    f->config.map_bytes = (uint64_t)24 << 20; /* an eighth would have no room for the hash tree */
+    assert_int_equal(config_map_reserve(&f->config), (uint64_t)10 << 20);
     assert_int_equal(f->config.grace_ms, 300000);
     assert_true(f->config.cas_disabled);
     assert_int_equal(f->config.buckets.count, 2);
