@@ -20,12 +20,8 @@ static uint32_t leaves_in_group(const struct antientropy *a)
 void groups_sum(const struct antientropy *a, uint16_t partition, uint8_t *at)
 {
     uint32_t groups = groups_of_partition(a), width = leaves_in_group(a);
-    for (uint32_t group = 0; group < groups; group++) {
-        uint64_t sum = 0;
-        for (uint32_t i = 0; i < width; i++)
-            sum += tree_leaf(a->tree, a->view->partition_count, partition, group * width + i);
-        at = wire_write_u64(at, sum);
-    }
+    for (uint32_t group = 0; group < groups; group++)
+        at = wire_write_u64(at, tree_sum(a->tree, a->view->partition_count, partition, group * width, width));
 }
 
 void key_scan_begin(struct key_scan *scan, struct bytes after)

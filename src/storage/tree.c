@@ -50,13 +50,32 @@ static bool is_used(const struct tree *tree, uint32_t leaf)
     return atomic_load_explicit(&tree->block_is_used[leaf & (TREE_BLOCKS - 1)], memory_order_relaxed);
 }
 
+/* How many blocks the leaves of a partition lie in; leaves with numbers so far apart are in the same. */
+static uint32_t blocks_of_partition(uint32_t partition_count)
+{
+    return partition_count < TREE_BLOCKS ? TREE_BLOCKS / partition_count : 1;
+}
+
+uint64_t tree_sum(const struct tree *tree, uint32_t partition_count, uint16_t partition, uint32_t first, uint32_t count)
+{
+    uint64_t sum = 0;
+    uint32_t blocks = blocks_of_partition(partition_count);
+    for (uint32_t start = first; start < first + count && start < first + blocks; start++) {
+        if (!is_used(tree, start * partition_count + partition))
+            continue;
+        for (uint32_t i = start; i < first + count; i += blocks)
+            sum += tree_leaf(tree, partition_count, partition, i);
+    }
+    return sum;
+}
+
 /* Sums would hide two leaves that have changed places; empty leaves are passed over, so nothing at all gives 0. Block
  * by block, as they lie in memory. */
 uint64_t tree_root(const struct tree *tree, uint32_t partition_count, uint16_t partition)
 {
     uint64_t root = 0;
     uint32_t count = tree_leaves_of_partition(partition_count);
-    uint32_t blocks = partition_count < TREE_BLOCKS ? TREE_BLOCKS / partition_count : 1;
+    uint32_t blocks = blocks_of_partition(partition_count);
     for (uint32_t block = 0; block < blocks; block++) {
         if (!is_used(tree, block * partition_count + partition))
             continue;

@@ -46,6 +46,9 @@ uint64_t tree_weight(uint32_t hash, uint64_t fingerprint);
 
 /* One leaf of a partition. */
 uint64_t tree_leaf(const struct tree *tree, uint32_t partition_count, uint16_t partition, uint32_t leaf);
+/* The sum of `count` leaves of a partition, from `first` on, modulo 2^64. */
+uint64_t tree_sum(const struct tree *tree, uint32_t partition_count, uint16_t partition, uint32_t first,
+                  uint32_t count);
 /* A fingerprint over all leaves of a partition, in their order; 0 when all are 0. */
 uint64_t tree_root(const struct tree *tree, uint32_t partition_count, uint16_t partition);
 

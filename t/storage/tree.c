@@ -542,6 +542,31 @@ static void a_store_of_hints_has_no_tree(void **state)
     fixture_close(&fixture);
 }
 
+static void the_sum_of_some_leaves_is_what_they_add_up_to(void **state)
+{
+    (void)state;
+    static const uint32_t RINGS[] = {1, 8, 64, 1024, 65536};
+    struct tree *tree = tree_new();
+    for (uint32_t i = 0; i < 3000; i++) /* some blocks stay unused */
+        tree_change(tree, i * i * 977, 0, hash_mix(i));
+    for (unsigned k = 0; k < sizeof RINGS / sizeof RINGS[0]; k++) {
+        uint32_t leaves = tree_leaves_of_partition(RINGS[k]);
+        for (uint32_t width = 1; width <= leaves; width *= 4) {
+            uint16_t partition = (uint16_t)(RINGS[k] / 2);
+            uint32_t first = leaves / 2 < leaves - width ? leaves / 2 : leaves - width;
+            uint64_t sum = 0;
+            for (uint32_t i = 0; i < width; i++)
+                sum += tree_leaf(tree, RINGS[k], partition, first + i);
+            assert_true(tree_sum(tree, RINGS[k], partition, first, width) == sum);
+        }
+    }
+    uint64_t all = 0;
+    for (uint32_t i = 0; i < 3000; i++)
+        all += hash_mix(i);
+    assert_true(tree_sum(tree, 1, 0, 0, TREE_LEAVES) == all);
+    tree_free(tree);
+}
+
 /* Each attempt reads all that is there, so it must not come with each batch; but it comes again by itself. */
 static void a_tree_that_cannot_be_put_right_is_tried_again_after_growing_pauses(void **state)
 {
@@ -604,6 +629,7 @@ int main(void)
         cmocka_unit_test(a_partition_is_scanned_alone_in_key_order),
         cmocka_unit_test(a_scan_that_cannot_read_says_so_and_goes_on_later),
         cmocka_unit_test(a_store_of_hints_has_no_tree),
+        cmocka_unit_test(the_sum_of_some_leaves_is_what_they_add_up_to),
         cmocka_unit_test(a_tree_that_cannot_be_put_right_is_tried_again_after_growing_pauses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
