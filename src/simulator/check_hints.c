@@ -46,7 +46,7 @@ static void on_stored(struct world *world, const struct stored *stored)
 
 static void at_rest(struct world *world)
 {
-    for (unsigned i = 0; i < world->plan.nodes && !oracle_has_rot(world); i++) {
+    for (unsigned i = 0; i < world->plan.nodes && !oracle_has_lost_for_good(world); i++) {
         struct hints_counters counters = {0};
         if (world->machines[i].state != MACHINE_UP)
             continue;

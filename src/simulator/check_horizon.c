@@ -34,6 +34,17 @@ static void judge(struct world *world, const struct machine *machine, int key, h
     }
 }
 
+/* Where a stored record was damaged the checker finds that the tree is wrong, and withdraws the horizon before it mends
+ * that: what is missing here is not dead for that. */
+static bool is_withdrawn(const struct world *world, const struct machine *machine, uint16_t partition)
+{
+    for (unsigned key = 0; key < world->keys.count; key++) {
+        if (world->keys.list[key].partition == partition && world->oracle.copies[machine->index][key].was_rotten)
+            return true;
+    }
+    return false;
+}
+
 void checks_on_standing(struct world *world, const struct machine *machine)
 {
     for (unsigned key = 0; world->plan.nodes > 1 && key < world->keys.count; key++) {
@@ -43,7 +54,7 @@ void checks_on_standing(struct world *world, const struct machine *machine)
             continue;
         WORLD_SAY(world, (int)key, "the horizon of %s is %" PRIu64, machine->name,
                   (uint64_t)hybrid_ms(horizon) % 100000);
-        if (horizon < copy->horizon)
+        if (horizon < copy->horizon && (horizon != 0 || !is_withdrawn(world, machine, world->keys.list[key].partition)))
             check_fails(world, &check_horizon, (int)key, "the horizon of %s goes back", machine->name);
         copy->horizon = horizon;
         if (horizon > world->oracle.horizons[key])

@@ -1,10 +1,10 @@
 /* P1, with a strict quorum: once faults have stopped, every request to every node succeeds. */
 #include "simulator/world.h"
 
-/* Where a stored record is damaged, w nodes may not be there until the checker has come round to it. */
-static bool is_rotten(const struct world *world, int key)
+/* Where a stored record is damaged and, beyond the fault budget, no good copy is left, w nodes may not be there. */
+static bool is_lost(const struct world *world, int key)
 {
-    for (unsigned i = 0; key >= 0 && i < world->plan.nodes; i++) {
+    for (unsigned i = 0; key >= 0 && i < world->plan.nodes && world->plan.exceeds_budget; i++) {
         if (world->oracle.copies[i][key].is_rotten)
             return true;
     }
@@ -14,7 +14,7 @@ static bool is_rotten(const struct world *world, int key)
 static void on_end(struct world *world, size_t number)
 {
     const struct op *op = history_op(&world->history, number);
-    if (!world->must_serve || is_rotten(world, op->key))
+    if (!world->must_serve || is_lost(world, op->key))
         return;
     check_judged(world, &check_writeable);
     if (op->outcome == OP_FAILED)

@@ -65,6 +65,7 @@ struct copy {
     const void *unsynced_file;
     hybrid_time horizon;    /* of the partition at this machine, when last seen */
     bool is_rotten;         /* a bit of the stored record has turned over */
+    bool was_rotten;        /* the same, at any time */
     struct context context; /* a copy */
 };
 
@@ -131,6 +132,8 @@ void oracle_on_start(struct world *world, unsigned machine);
 
 /* Is there a record anywhere that a fault has damaged and that nobody has mended yet? */
 bool oracle_has_rot(const struct world *world);
+/* The same, of which maybe no good copy is left: beyond the fault budget. */
+bool oracle_has_lost_for_good(const struct world *world);
 /* A bit of this machine's record of a key has turned over. */
 void oracle_on_rot(struct world *world, unsigned machine, int key);
 

@@ -182,6 +182,7 @@ static void replace(struct oracle *oracle, const struct place *place, struct cop
     struct copy *copy = place->copy;
     after.horizon = copy->horizon;
     after.is_rotten = copy->is_rotten;
+    after.was_rotten = copy->was_rotten;
     after.arrived = copy->arrived;
     after.freed = copy->freed;
     after.lost = copy->lost;
@@ -385,7 +386,7 @@ void oracle_on_start(struct world *world, unsigned machine)
 
 void oracle_on_rot(struct world *world, unsigned machine, int key)
 {
-    world->oracle.copies[machine][key].is_rotten = true;
+    world->oracle.copies[machine][key].is_rotten = world->oracle.copies[machine][key].was_rotten = true;
 }
 
 bool oracle_has_rot(const struct world *world)
@@ -397,4 +398,9 @@ bool oracle_has_rot(const struct world *world)
         }
     }
     return false;
+}
+
+bool oracle_has_lost_for_good(const struct world *world)
+{
+    return world->plan.exceeds_budget && oracle_has_rot(world);
 }

@@ -201,18 +201,18 @@ static void read_everything(struct world *world)
     }
 }
 
-/* Has every copy been compared, and every hint handed over? */
+/* Has every copy been compared, every hint handed over, and every damaged record been replaced? */
 static bool has_converged(const struct world *world)
 {
     for (unsigned i = 0; i < world->plan.nodes && world->plan.nodes > 1; i++) {
         const struct machine *machine = &world->machines[i];
         struct hints_counters hints;
         hints_count(node_hints(machine->shared), &hints);
-        /* Who cannot read its record takes no hint of it, until the checker has come round. */
-        if ((hints.kept != 0 && !oracle_has_rot(world)) || !machine_is_restored(machine))
+        bool has_hints = hints.kept != 0 && !oracle_has_lost_for_good(world);
+        if (has_hints || !machine_is_restored(machine))
             return false;
     }
-    return true;
+    return !oracle_has_rot(world) || oracle_has_lost_for_good(world);
 }
 
 static bool wait_until_converged(struct world *world)

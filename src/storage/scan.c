@@ -15,6 +15,35 @@ struct engine_scan {
     size_t visited;
 };
 
+/* The damaged record may be in memory, too, as it was. Then that takes its place with the next checkpoint. Who reads
+ * through the store sees no damage until it has gone from there, and nobody else's copy is taken over meanwhile, since
+ * it is the same; but scans and the hash tree go by the engine. */
+static void write_again(struct store *store, uint16_t partition, struct bytes key)
+{
+    const struct place place = {.hash = store_hash_of_key(store, key), .partition = partition, .key = key};
+    struct stripe *stripe = buffer_stripe(&store->buffer, place.hash);
+    if (store->tree != NULL)
+        tree_prepare(store->tree, place.hash);
+    store->ports.locks->take(&stripe->lock);
+    struct entry *entry = buffer_find(&store->buffer, stripe, &place);
+    bool has_copy = entry != NULL && (entry->flags & ENTRY_DIRTY) == 0;
+    if (has_copy) {
+        unsigned flags = entry->flags | (unsigned)ENTRY_DIRTY;
+        struct bytes record = blob_bytes(entry->record);
+        (void)buffer_replace(&store->buffer, stripe, entry, entry->record, flags, entry->used_s);
+        if (store->tree != NULL && key.len > 0) { /* as when a damaged record is replaced: the engine has nothing */
+            entry->base = 0;
+            tree_change(store->tree, place.hash, 0, tree_weight_of_record(place.hash, record));
+            tree_suspect_leaf(store->tree, partition, place.hash);
+        }
+    }
+    store->ports.locks->give(&stripe->lock);
+    if (!has_copy)
+        return;
+    atomic_store(&store->checkpoint_wanted, true);
+    store->ports.wake_storage(store->ports.host);
+}
+
 static bool visit_engine_record(void *context, struct bytes key, struct bytes record)
 {
     struct engine_scan *scan = context;
@@ -27,7 +56,10 @@ static bool visit_engine_record(void *context, struct bytes key, struct bytes re
     struct wire_reader reader = wire_reader_of(key);
     uint16_t partition = wire_read_u16(&reader);
     struct bytes name = bytes_after(key, 2);
-    if (scan->cursor->shows_damaged || record_verify(record) == RECORD_OK) {
+    bool is_good = record_verify(record) == RECORD_OK;
+    if (!is_good)
+        write_again(scan->store, partition, name);
+    if (is_good || scan->cursor->shows_damaged) {
         scan->visit(scan->context, partition, name, record);
         scan->visited++;
     } else {

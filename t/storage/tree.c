@@ -323,6 +323,51 @@ static struct blob *damage_one(struct fixture *fixture, const char *name)
     return copy;
 }
 
+static void count_damaged(void *context, uint16_t partition, struct bytes key, struct bytes record)
+{
+    (void)partition, (void)key;
+    *(unsigned *)context += record_verify(record) != RECORD_OK;
+}
+
+static unsigned scan_damaged(struct fixture *fixture, const char *name)
+{
+    uint16_t partition = (uint16_t)(hash_of_key(bytes_of_text(name)) % 4);
+    struct store_cursor cursor = {.shows_damaged = true};
+    unsigned damaged = 0;
+    while (store_scan_partition(fixture->store, store_loop_of(fixture->store, 0), partition, &cursor, 7, count_damaged,
+                                &damaged))
+        assert_false(cursor.failed);
+    return damaged;
+}
+
+/* A record that is damaged on the disk while a good copy of it is in memory: reads tell nothing of it, the first scan
+ * that comes by has it written again. */
+static void a_damaged_record_is_written_again_from_memory(void **state)
+{
+    (void)state;
+    for (unsigned is_read = 0; is_read < 2; is_read++) {
+        struct fixture fixture;
+        struct blob *copy = damage_one(&fixture, "damaged"); /* nothing is in memory after a start */
+        struct store_stats stats;
+        if (is_read) {
+            repair(&fixture, "damaged", blob_bytes(copy));
+            fixture_checkpoint(&fixture);
+            uint16_t partition = (uint16_t)(hash_of_key(bytes_of_text("damaged")) % 4);
+            struct blob *record = fake_engine_record(&fixture.engine, partition, "damaged");
+            record->at[record->len - 1] ^= 1;
+        }
+        assert_int_equal(scan_damaged(&fixture, "damaged"), 1);
+        store_stats(fixture.store, &stats);
+        assert_int_equal(stats.records_dirty, is_read);
+        fixture_checkpoint(&fixture);
+        assert_int_equal(scan_damaged(&fixture, "damaged"), is_read ? 0 : 1);
+        if (is_read)
+            check_tree(&fixture, "written again", 0);
+        blob_release(copy);
+        fixture_close(&fixture);
+    }
+}
+
 static void a_repaired_record_leaves_the_tree_right(void **state)
 {
     (void)state;
@@ -621,6 +666,7 @@ int main(void)
         cmocka_unit_test(a_difference_left_out_is_found),
         cmocka_unit_test(a_replayed_difference_left_out_is_found),
         cmocka_unit_test(a_repaired_record_leaves_the_tree_right),
+        cmocka_unit_test(a_damaged_record_is_written_again_from_memory),
         cmocka_unit_test(a_repair_by_something_newer_leaves_the_tree_right_too),
         cmocka_unit_test(many_repairs_at_once_leave_the_tree_right),
         cmocka_unit_test(a_checker_that_finds_a_wrong_leaf_has_it_put_right),
