@@ -27,10 +27,20 @@ static bool is_replaced_by_overtaken(const struct world *world, const struct cop
     return is_gone;
 }
 
+/* Has what is there now been synced, and with it that all before it has been replaced? */
+static bool is_present_synced(const struct world *world, const struct copy *copy)
+{
+    bool synced = true;
+    for (uint32_t i = 0; i < copy->live_count; i++)
+        synced = synced && bitset_has(&copy->durable, world->oracle.written[copy->live[i].written].number);
+    return synced;
+}
+
 static bool copy_counts(const struct world *world, const struct copy *copy, uint32_t written, bool synced)
 {
-    return (oracle_holds(&world->oracle, copy, written) || is_replaced_by_overtaken(world, copy, written))
-           && (!synced || is_synced(world, copy, written));
+    if (oracle_holds(&world->oracle, copy, written) && (!synced || is_synced(world, copy, written)))
+        return true;
+    return is_replaced_by_overtaken(world, copy, written) && (!synced || is_present_synced(world, copy));
 }
 
 /* A node counts once, however many hints it keeps; also when it has handed them over by now, or a fault has taken from
