@@ -294,6 +294,21 @@ void oracle_on_sync(void *observer, struct fake_file *file)
     WORLD_SAY(machine->world, TRACE_NO_KEY, "%s syncs %s", machine->name, file->name);
 }
 
+/* What this copy has known and a record stands for, also where only its context tells that it was replaced: that is all
+ * that a start finds of it. */
+static void add_stood_for(const struct oracle *oracle, const struct place *place, const struct object *object,
+                          struct bitset *out)
+{
+    struct bitset covered = {0};
+    oracle_covered_by(oracle, place->key, &object->context, &covered);
+    struct bitset unknown = bitset_copy(&covered);
+    bitset_subtract(&unknown, &place->copy->known);
+    bitset_subtract(&covered, &unknown);
+    bitset_join(out, &covered);
+    bitset_close(&covered);
+    bitset_close(&unknown);
+}
+
 static void on_commit(struct machine *machine, bool is_hint, const struct fake_table *batch)
 {
     struct oracle *oracle = &machine->world->oracle;
@@ -309,6 +324,7 @@ static void on_commit(struct machine *machine, bool is_hint, const struct fake_t
             continue;
         CHECK(record_decode(blob_bytes(row->record), &object, &oracle->scratch) == RECORD_OK);
         oracle_known_of(oracle, &object, &place.copy->durable);
+        add_stood_for(oracle, &place, &object, &place.copy->durable);
     }
 }
 
