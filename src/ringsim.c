@@ -194,12 +194,13 @@ static void explain(const struct arguments *arguments, uint64_t seed, const stru
 }
 
 struct totals {
-    uint64_t runs, caught, events, frames, ops, judged[CHECKS_MAX];
+    uint64_t runs, over_budget, caught, events, frames, ops, judged[CHECKS_MAX];
 };
 
 static void add(struct totals *totals, const struct run_result *result)
 {
     totals->runs++;
+    totals->over_budget += result->exceeds_budget;
     totals->caught += !result->good;
     totals->events += result->events;
     totals->frames += result->frames;
@@ -233,8 +234,9 @@ static int run_all(const struct arguments *arguments)
         else if (!result.good)
             printf("seed %" PRIu64 ": %s caught it: %s\n", seed, result.check, result.text);
     }
-    printf("%" PRIu64 " runs, %" PRIu64 " operations, %" PRIu64 " frames, %" PRIu64 " events: %s\n", totals.runs,
-           totals.ops, totals.frames, totals.events,
+    printf("%" PRIu64 " runs (%" PRIu64 " over the fault budget), %" PRIu64 " operations, %" PRIu64 " frames, %" PRIu64
+           " events: %s\n",
+           totals.runs, totals.over_budget, totals.ops, totals.frames, totals.events,
            arguments->control != NULL ? (totals.caught > 0 ? "caught" : "NOT CAUGHT")
                                       : (totals.caught > 0 ? "FAILED" : "all good"));
     if (arguments->checks)

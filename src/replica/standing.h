@@ -1,12 +1,15 @@
 /* What this node's copy of each partition is worth, Dynamo 4.7 with [R3] and [R9]. Shared by all loops of a process.
  *
- *   horizon   everything written at or before it that lives on anywhere is here: what is not here is dead. It only
- *             rises, unless what was here is lost. It counts as soon as it is durable: set, kept by the storage thread,
- * in force. doubtful  acknowledged writes may be missing here (the process stopped uncleanly and power was lost, the
- * data directory is new or an old copy), and the copy has not yet been compared with every other owner. Its answers do
- * not count towards r, its data is merged all the same. behind    writes may have passed it by (it was away, frozen or
- * cut off) since it was last compared: nothing that was acknowledged by it is missing. It counts, but a write that
- * replaces everything asks the others first, else it would stand beside what it does not know. */
+ * Horizon: everything written at or before it that lives on anywhere is here, so what is not here is dead. It only
+ * rises, unless what was here is lost. It counts as soon as it is durable: set, kept by the storage thread, in force.
+ *
+ * Doubtful: acknowledged writes may be missing here (the process stopped uncleanly and power was lost, the data
+ * directory is new or an old copy), and the copy has not yet been compared with every other owner. Its answers do not
+ * count towards r, its data is merged all the same.
+ *
+ * Behind: writes may have passed it by (it was away, frozen or cut off) since it was last compared; nothing that was
+ * acknowledged by it is missing. It counts, but a write that replaces everything asks the others first, else it would
+ * stand beside what it does not know. */
 #ifndef REPLICA_STANDING_H
 #define REPLICA_STANDING_H
 

@@ -232,14 +232,43 @@ static void unexpire(struct world *world)
     arena_close(&arena);
 }
 
+/* Owners are cut off for a while and miss a delete, with no stand-in that would tell them later. */
+static void with_cuts(struct plan *plan)
+{
+    several_owners(plan);
+    plan->sloppy = false;
+    plan->calm_permille = 0;
+    plan->think_us = 5000;
+    plan->faults[FAULT_PARTITION] = true;
+    plan->episode_gap_ms = 100;
+    plan->episode_ms = 1000;
+}
+
+/* Whoever has a tombstone frees it, whether the other owners have heard of it or not. */
+static void free_tombstones(struct world *world)
+{
+    for (unsigned i = 0; i < world->plan.nodes; i++) {
+        struct machine *machine = &world->machines[i];
+        for (unsigned number = 0; machine_serves(machine) && !machine->paused && number < world->keys.count; number++) {
+            const struct copy *copy = &world->oracle.copies[i][number];
+            if (copy->exists && copy->live_count == 1 && world->oracle.written[copy->live[0].written].is_tombstone)
+                put(world, machine, number, bytes_of(NULL, 0));
+        }
+    }
+}
+
 const struct control controls_of_stores[] = {
     {"old-records", "a replica's record is replaced by an older one", "progress", several_owners, .meddle = bring_back},
+    {"older-counters", "a coordinator's record is replaced by an older one, and it goes on counting from there [R1]",
+     "dots", several_owners, .meddle = bring_back},
     {"forgotten-siblings", "a replica drops a value that nobody has replaced, but not from its context", "progress",
      with_hints, .meddle = forget_sibling},
     {"skewed-winner", "with last-write-wins an older version replaces the newest", "latest", several_owners,
      .meddle = let_oldest_win},
     {"raised-dead", "the oldest version takes the place of a delete, at every replica [R6]", "dead", several_owners,
      .meddle = raise_dead},
+    {"freed-tombstones", "tombstones are freed before all owners know of the delete [R6]", "dead", with_cuts,
+     .meddle = free_tombstones},
     {"dropped-hints", "hints are dropped before their owner has them [4.6]", "hints", with_hints, .meddle = drop_hints},
     {"untold-tree", "records change without their hash tree [R11]", "trees", with_restarts, .meddle = change_untold},
     {"early-horizon", "a copy's horizon is put forward to the present [R3]", "horizon", with_hints,

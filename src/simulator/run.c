@@ -268,6 +268,7 @@ static void report(const struct world *world, struct run_result *result)
     result->events = world->trace.events;
     result->frames = world->network.frames;
     result->ops = world->history.count;
+    result->exceeds_budget = world->plan.exceeds_budget;
     result->tampered = world->tamper.done;
     result->virtual_ms = world->now_ns / WORLD_MS_NS;
     for (unsigned i = 0; world->tamper.control == NULL && i < checks->count; i++)
