@@ -87,13 +87,15 @@ static void judge_request(struct world *world, const struct stored *stored)
 {
     const struct written *fresh = &world->oracle.written[stored->fresh];
     const struct key_writes *writes = &world->oracle.keys[stored->key];
-    /* While a clock is far ahead and nobody has noticed yet, nothing can be told by it. */
-    if (fresh->request == 0 || world->machines[stored->machine].far_ms != 0 || is_later_time(world, stored))
+    /* While a clock is far ahead and nobody has noticed yet, nothing can be told by it. But names can. */
+    bool is_far = world->machines[stored->machine].far_ms != 0;
+    if (fresh->request == 0 || is_later_time(world, stored))
         return;
     for (uint32_t i = 0; i < writes->count; i++) {
         const struct written *other = &world->oracle.written[writes->list[i]];
         if (other == fresh || other->request != fresh->request || !bitset_has(&stored->before->known, i)
             || (other->machine == fresh->machine && other->digest == fresh->digest)
+            || (is_far && !was_live(stored->before, writes->list[i]))
             || may_go_on(world, stored, writes->list[i]))
             continue;
         check_fails(world, &check_once, stored->key, "%s knows of attempt %u of a request and carries out attempt %u",
