@@ -198,9 +198,23 @@ static void scan(struct antientropy *a, struct instant now)
         end_batch(a, now);
 }
 
+/* Sweeps and reads meet most damaged records long before the checker comes to their partition. */
+static void repair_met(struct antientropy *a, struct instant now)
+{
+    struct checker *checker = &a->checker;
+    if (now.mono_ns < checker->damage_ns)
+        return;
+    int partition = store_next_damaged(a->parts.store);
+    if (partition < 0 || (uint32_t)partition >= a->view->partition_count)
+        return;
+    antientropy_repair(a, now, partition);
+    checker->damage_ns = now.mono_ns + (uint64_t)PAUSE_MS * NS_PER_MS;
+}
+
 void checker_go_on(struct antientropy *a, struct instant now)
 {
     struct checker *checker = &a->checker;
+    repair_met(a, now);
     if (now.mono_ns < checker->next_ns)
         return;
     if (checker->mends >= 0) {

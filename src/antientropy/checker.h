@@ -27,7 +27,8 @@ struct checker {
     bool *unreadable; /* some record of the leaf cannot be read */
     struct store_cursor cursor;
     bool is_second_look;
-    int mends; /* the partition whose tree is to be put right when the standing has been kept, -1: none */
+    int mends;          /* the partition whose tree is to be put right when the standing has been kept, -1: none */
+    uint64_t damage_ns; /* until then no partition is compared for a damaged record once more */
     uint64_t next_ns;
     struct antientropy_checker counts;
 };

@@ -29,6 +29,7 @@ struct loop_counters {
 struct store_counters {
     _Atomic uint64_t evictions, evicted_unfetched, checkpoints, checkpointed_records, checkpoint_failures, log_syncs;
     _Atomic uint64_t corrupt_records, io_errors, full_errors;
+    _Atomic uint32_t damaged; /* the partition of the last of these records and 1, 0: store_next_damaged has told it */
 };
 
 struct store_loop {

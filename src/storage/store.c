@@ -214,6 +214,8 @@ static void printable(char *out, struct bytes key)
 void store_report_corrupt(struct store *store, uint16_t partition, struct bytes key)
 {
     uint64_t number = atomic_fetch_add(&store->counters.corrupt_records, 1) + 1;
+    if (key.len > 0)
+        atomic_store(&store->counters.damaged, (uint32_t)partition + 1);
     if ((number & (number - 1)) != 0)
         return; /* the 1st, 2nd, 4th, 8th ...: a damaged disk has many */
     char name[KEY_WITH_PARTITION], text[KEY_WITH_PARTITION + 200];
@@ -224,6 +226,11 @@ void store_report_corrupt(struct store *store, uint16_t partition, struct bytes 
         "the record.",
         (unsigned long long)number, (unsigned)partition, name);
     store_report(store, text);
+}
+
+int store_next_damaged(struct store *store)
+{
+    return (int)atomic_exchange(&store->counters.damaged, 0) - 1;
 }
 
 void store_announce_space(struct store *store)

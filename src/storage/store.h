@@ -233,6 +233,10 @@ struct tree *store_tree(struct store *store);
  * which is asked for, its leaves are summed up anew. Any thread. */
 void store_correct_tree(struct store *store, uint32_t partition_count, uint16_t partition);
 
+/* The partition in which a record with a wrong checksum has been met since the last call, by whomever: the latest, if
+ * there are several; -1: in none. Sweeps meet such a record again until it has been replaced. Any thread. */
+int store_next_damaged(struct store *store);
+
 /* Named values that belong to the node, kept with the checkpoint (identity, flush time ...). The write is synced when
  * it returns true. Storage thread, or before the threads start. A volatile store forgets them. */
 bool store_put_meta(struct store *store, const char *name, struct bytes value);
