@@ -143,9 +143,10 @@ static bool is_ambiguous(const struct write *write)
     const struct request *request = write->request;
     if (!attempt_is_sane(write->coordinator, request))
         return true;
-    /* What a stand-in keeps may be older than what an earlier attempt has found at an owner, and this one would take
-     * that one's place: what had been acknowledged in between would be gone without a sibling. */
-    if (write->round != NULL && round_stands_in(write->round) && builds_on_value(request))
+    /* An earlier attempt may have found, at another owner, what nobody has acknowledged yet and this one does not know
+     * of. It would take that one's place all the same, and what is acknowledged later would be gone without a sibling.
+     */
+    if (builds_on_value(request))
         return true;
     if (newest == NULL || newest->time <= request->began)
         return false;

@@ -10,9 +10,9 @@
  * (c) Something was written after the request began, which may have overwritten an earlier attempt, and somebody may
  *     have seen that one: carried out again it could appear twice. A plain set that finds only values goes on all the
  *     same: it comes after them, as it may, for its client still waits; so does a plain delete. Not where something was
- *     deleted, flushed or has expired since: that could have been this very value, and the dead stay dead. Nor does a
- *     stand-in build on what it keeps: an earlier attempt may have found something newer, whose place this one takes.
- * (d) Else it is carried out, and covers the attempts before it, however late they turn up. */
+ *     deleted, flushed or has expired since: that could have been this very value, and the dead stay dead. Nor does
+ * anything go on that builds on a value (append, incr): an earlier attempt may have found a newer one, whose place this
+ * one would take. (d) Else it is carried out, and covers the attempts before it, however late they turn up. */
 #ifndef COORDINATOR_ATTEMPT_H
 #define COORDINATOR_ATTEMPT_H
 

@@ -164,6 +164,23 @@ static void assert_case_done_once(const struct write_case *of, const struct requ
         assert_int_equal(get(ring, 0, key)->status, REQUEST_MISS);
 }
 
+/* What builds on a value is found by its second coordinator, or nobody can say what came of it; it is not done twice.
+ */
+static void assert_case_done_at_most_once(const struct write_case *of, const struct request *request, const char *key)
+{
+    assert_true(is_done(request));
+    if (request->status != REQUEST_FAILED) {
+        assert_case_done_once(of, request, key);
+        return;
+    }
+    assert_true(of->kind == REQUEST_APPEND || of->kind == REQUEST_PREPEND || of->kind == REQUEST_INCR
+                || of->kind == REQUEST_DECR);
+    assert_int_equal(request->failure, FAILURE_LOST);
+    const struct request *shown = get(ring, 0, key);
+    bool is_done_now = bytes_equal(shown->versions[0].value, text(of->after));
+    has_one_version(key, is_done_now ? of->after : of->before);
+}
+
 static void a_write_whose_coordinator_dies_behind_it_is_done_once(void **state)
 {
     (void)state;
@@ -181,7 +198,7 @@ static void a_write_whose_coordinator_dies_behind_it_is_done_once(void **state)
 }
 
 /* The first one never had it. */
-static void a_write_whose_coordinator_dies_before_it_is_done_once(void **state)
+static void a_write_whose_coordinator_dies_before_it_is_done_at_most_once(void **state)
 {
     (void)state;
     char key[32];
@@ -195,7 +212,7 @@ static void a_write_whose_coordinator_dies_before_it_is_done_once(void **state)
         ring->judge = NULL;
         ring_cut(ring, ring_joint(ring, from, 0, 2));
         ring_pump(ring);
-        assert_case_done_once(&CASES[i], request, key);
+        assert_case_done_at_most_once(&CASES[i], request, key);
         (void)ring_dial(ring, from, 0, 2);
         ring_pump(ring);
     }
@@ -203,7 +220,7 @@ static void a_write_whose_coordinator_dies_before_it_is_done_once(void **state)
 }
 
 /* It lies in the coordinator's socket, or its answer in this node's, until after the second attempt. */
-static void a_write_whose_coordinator_is_frozen_is_done_once(void **state)
+static void a_write_whose_coordinator_is_frozen_is_done_at_most_once(void **state)
 {
     (void)state;
     static const unsigned held_types[] = {MESSAGE_FORWARD, MESSAGE_FORWARD_REPLY, MESSAGE_WRITE};
@@ -218,10 +235,9 @@ static void a_write_whose_coordinator_is_frozen_is_done_once(void **state)
             start(ring, from, request);
             ring_pass(ring, PEER_SILENCE_MS_MAX + 100);
             assert_true(is_done(request));
-            assert_int_equal(request->status, REQUEST_OK);
             thaw();
             ring_pass(ring, 2 * PEER_PROBE_MS_MAX);
-            assert_case_done_once(&CASES[i], request, key);
+            assert_case_done_at_most_once(&CASES[i], request, key);
         }
         ring_close(ring);
     }
@@ -585,8 +601,8 @@ int main(void)
         cmocka_unit_test(a_touch_whose_link_dies_goes_to_the_next_owner),
         cmocka_unit_test(a_touch_whose_forwarder_is_the_next_owner_is_coordinated_by_that_one_itself),
         cmocka_unit_test(a_write_whose_coordinator_dies_behind_it_is_done_once),
-        cmocka_unit_test(a_write_whose_coordinator_dies_before_it_is_done_once),
-        cmocka_unit_test(a_write_whose_coordinator_is_frozen_is_done_once),
+        cmocka_unit_test(a_write_whose_coordinator_dies_before_it_is_done_at_most_once),
+        cmocka_unit_test(a_write_whose_coordinator_is_frozen_is_done_at_most_once),
         cmocka_unit_test(a_get_that_claims_is_asked_again),
         cmocka_unit_test(what_compares_a_token_is_done_once),
         cmocka_unit_test(gets_and_touches_are_sent_on),
