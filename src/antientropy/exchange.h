@@ -37,6 +37,7 @@ struct lane {
     enum lane_stage stage;
     bool is_forced; /* all groups are compared, whatever the sums say */
     uint16_t partition;
+    hybrid_time horizon_there; /* of the other's copy, when it told its sums */
     struct question question;
     uint64_t wait_ns; /* not to be asked before: the other's store is not there yet */
     uint8_t bits[MESSAGE_SUMS_MAX / 8];
@@ -66,6 +67,7 @@ struct slot {
     uint64_t wait_ns;
     hybrid_time horizon; /* of this copy, from before the record was read */
     struct blob *record; /* NULL: none here */
+    bool is_lost;        /* none here, although there should be one */
     bool is_corrupt;     /* there is one here that cannot be read */
     uint64_t expected;   /* bytes under way for it */
 };

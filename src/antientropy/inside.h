@@ -116,6 +116,9 @@ void job_read(struct antientropy *a, struct instant now, struct job *job, uint16
 /* Merges what another node has sent with its horizon; `record` NULL: it has none. The job takes over the reference. */
 void job_merge(struct antientropy *a, struct instant now, struct job *job, uint16_t partition, struct blob *record,
                hybrid_time horizon);
+/* The same where a record that should be here has been lost: the horizon of this copy says nothing about it. */
+void job_restore(struct antientropy *a, struct instant now, struct job *job, uint16_t partition, struct blob *record,
+                 hybrid_time horizon);
 /* Was it merged, after all? A job that was submitted once more (a corrupt record is replaced) is *again. */
 bool job_has_merged(struct antientropy *a, struct instant now, struct job *job, bool *again);
 void job_set_key(struct job *job, struct bytes key);

@@ -47,13 +47,26 @@ static void prepare(struct antientropy *a, struct instant now, struct replica_me
     merge->op.keeps_use = true;
 }
 
-void job_merge(struct antientropy *a, struct instant now, struct job *job, uint16_t partition, struct blob *record,
-               hybrid_time horizon)
+static void merge(struct antientropy *a, struct instant now, struct job *job, uint16_t partition, struct blob *record,
+                  hybrid_time horizon, bool was_lost)
 {
     const struct bucket *bucket = bucket_of_key(a->buckets, job_key(job));
     struct blob *incoming = record != NULL ? record : blob_retain(a->nothing);
     prepare(a, now, &job->merge, incoming, bucket->reconcile == RECONCILE_LWW, horizon);
+    job->merge.was_lost = was_lost;
     submit(a, now, job, partition);
+}
+
+void job_merge(struct antientropy *a, struct instant now, struct job *job, uint16_t partition, struct blob *record,
+               hybrid_time horizon)
+{
+    merge(a, now, job, partition, record, horizon, false);
+}
+
+void job_restore(struct antientropy *a, struct instant now, struct job *job, uint16_t partition, struct blob *record,
+                 hybrid_time horizon)
+{
+    merge(a, now, job, partition, record, horizon, true);
 }
 
 /* What cannot be read any more is replaced by what another owner has; a birth of this node that was in it may come back

@@ -56,6 +56,7 @@ bool lane_receive_sums(struct exchange *e, struct instant now, const struct fram
         return true;
     }
     compared_hear(&e->antientropy->compared, lane->partition, e->node, m.horizon);
+    lane->horizon_there = m.horizon;
     memcpy(lane->bits, m.bits, (m.count + 7) / 8);
     for (uint32_t group = 0; lane->is_forced && group < m.count; group++)
         lane->bits[group / 8] |= (uint8_t)(1 << group % 8);

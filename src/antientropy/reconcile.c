@@ -61,7 +61,7 @@ static void begin(struct exchange *e, struct slot *slot, unsigned lane_number, s
     slot->lane = lane_number;
     slot->partition = lane->partition;
     slot->question = (struct question){0};
-    slot->is_corrupt = false;
+    slot->is_corrupt = slot->is_lost = false;
     slot->wait_ns = slot->expected = 0;
     slot->job.side = JOB_ASKED;
     expect(slot, next.length);
@@ -86,7 +86,7 @@ static void ask(struct exchange *e, struct slot *slot, struct instant now)
     struct message_reconcile m = {.id = slot->question.id,
                                   .epoch = e->epoch,
                                   .partition = slot->partition,
-                                  .horizon = slot->is_corrupt ? 0 : slot->horizon,
+                                  .horizon = slot->is_corrupt || slot->is_lost ? 0 : slot->horizon,
                                   .key = job_key(&slot->job)};
     if (slot->record != NULL)
         m.record = blob_bytes(slot->record);
@@ -127,6 +127,15 @@ void reconcile_go_on(struct exchange *e, struct instant now)
     }
 }
 
+/* A partition is compared key by key because a copy may lack what it had, and nobody knows which. Up to the lower of
+ * two horizons both have had everything, and what one of them has freed the other has at least the tombstone of, or
+ * has freed it too: where one has a record and the other none, it was lost. The horizon of the copy that lacks it would
+ * say that it is dead. */
+static bool lacks_what_it_had(const struct slot *slot, hybrid_time horizon_without, hybrid_time horizon_with)
+{
+    return slot->exchange->lanes[slot->lane].is_forced && horizon_without <= horizon_with;
+}
+
 static void take_answer(struct slot *slot, struct instant now, const struct message_reconcile_reply *m)
 {
     struct exchange *e = slot->exchange;
@@ -137,7 +146,8 @@ static void take_answer(struct slot *slot, struct instant now, const struct mess
         return;
     }
     bool is_nothing = m->answer.status == REPAIR_ABSENT && !is_here;
-    if (m->answer.status == REPAIR_SAME || is_nothing) {
+    bool is_lost_there = m->answer.status == REPAIR_ABSENT && lacks_what_it_had(slot, m->horizon, slot->horizon);
+    if (m->answer.status == REPAIR_SAME || is_nothing || is_lost_there) {
         end_slot(slot, false);
         return;
     }
@@ -153,7 +163,10 @@ static void take_answer(struct slot *slot, struct instant now, const struct mess
     }
     slot->stage = SLOT_MERGING;
     e->stored++;
-    job_merge(a, now, &slot->job, slot->partition, record, m->horizon);
+    if (slot->is_lost)
+        job_restore(a, now, &slot->job, slot->partition, record, m->horizon);
+    else
+        job_merge(a, now, &slot->job, slot->partition, record, m->horizon);
 }
 
 bool reconcile_receive(struct exchange *e, struct instant now, const struct frame *frame)
@@ -184,7 +197,14 @@ static void on_read(struct slot *slot, struct instant now)
         end_slot(slot, true);
         return;
     }
+    struct lane *lane = &slot->exchange->lanes[slot->lane];
+    bool is_absent = op->status != STORE_CORRUPT && slot->record == NULL;
     slot->is_corrupt = op->status == STORE_CORRUPT;
+    slot->is_lost = is_absent && lacks_what_it_had(slot, slot->horizon, lane->horizon_there);
+    if (is_absent && lane->is_forced && !slot->is_lost) { /* lost or dead: when its horizon has risen it can be told */
+        end_slot(slot, true);
+        return;
+    }
     if (slot->record != NULL)
         expect(slot, slot->record->len);
     slot->stage = SLOT_ASKED;

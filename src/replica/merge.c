@@ -176,10 +176,10 @@ static enum store_verdict merge_objects(struct replica_merge *merge, struct stor
     return verdict;
 }
 
-/* An unreadable record is not absence: what was in it may have lived, whatever the horizon says. */
+/* A record that is unreadable or lost is not absence: what was in it may have lived, whatever the horizon says. */
 static hybrid_time own_horizon(const struct replica_merge *merge, bool is_readable)
 {
-    bool is_lost = merge->op.replaces_corrupt && !is_readable;
+    bool is_lost = (merge->op.replaces_corrupt || merge->was_lost) && !is_readable;
     if (merge->is_hint || is_lost)
         return 0;
     struct replica_present present = replica_present_at(merge->replica, merge->now);

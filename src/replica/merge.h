@@ -35,6 +35,7 @@ struct replica_merge {
     bool keeps_newest;     /* a last-write-wins bucket */
     hybrid_time horizon;   /* of the sender's copy [R3], loaded before it read what it sent; 0 as set by init: none */
     bool is_hint;          /* kept for an owner: the record here has no horizon of its own */
+    bool was_lost;         /* if there is no record here, one has been lost: what comes is not dead for that */
 
     /* Results, valid when the op has come back. */
     enum replica_merge_outcome outcome;

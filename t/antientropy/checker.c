@@ -159,6 +159,91 @@ static void expect_value_everywhere(struct world *world, const char *name)
     }
 }
 
+static const char *shown(struct world *world, unsigned node, const char *key)
+{
+    const char *value = world_value(world, node, key, NULL);
+    return value == NULL ? "nothing" : value;
+}
+
+/* Before the checker has noticed: what is missing here is not dead for being at or before the horizon. */
+static void a_repair_brings_back_what_this_copy_lacks(void **state)
+{
+    (void)state;
+    for (unsigned asker = 0; asker < 2; asker++) {
+        struct world world;
+        world_init(&world, 2, 2, 64, 6);
+        world.settings.interval_ms = 2000;
+        world_start(&world);
+        world_put(&world, 3, "victim", "value");
+        world_put(&world, 3, "deleted", "value");
+        world_put(&world, 3, "deleted", NULL);
+        uint16_t partition = world_partition(&world, "victim");
+        hybrid_time written = world_clock(&world, 0);
+        world_run(&world, 20000);
+        assert_true(world_horizon(&world, 0, partition) > written && world_horizon(&world, 1, partition) > written);
+        world_kill(&world, asker);
+        lose(&world, asker, "victim");
+        world_restart(&world, asker);
+        world_run(&world, 3000);
+        assert_string_equal(shown(&world, asker, "victim"), "nothing");
+        antientropy_repair(world.boxes[asker].antientropy, world.now, -1);
+        world_run(&world, 5000);
+        assert_string_equal(shown(&world, 1 - asker, "victim"), "value");
+        assert_string_equal(shown(&world, asker, "victim"), "value");
+        assert_string_equal(shown(&world, asker, "deleted"), "nothing");
+        assert_true(antientropy_is_done_since(world.boxes[asker].antientropy, 0));
+        world_close(&world);
+    }
+}
+
+static void a_repair_does_not_believe_a_copy_that_lacks_what_it_had(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, 2, 2, 64, 7);
+    world.settings.interval_ms = 2000;
+    world_start(&world);
+    world_put(&world, 3, "victim", "value");
+    world_run(&world, 20000);
+    world_kill(&world, 1);
+    lose(&world, 1, "victim");
+    world_restart(&world, 1);
+    world_run(&world, 3000);
+    assert_true(world_horizon(&world, 1, world_partition(&world, "victim")) > 0);
+    antientropy_repair(world.boxes[0].antientropy, world.now, -1);
+    world_run(&world, 5000);
+    assert_string_equal(shown(&world, 0, "victim"), "value");
+    world_close(&world);
+}
+
+/* An old copy of the directory: its horizon is lower, and what it has and the other has freed stays dead. */
+static void a_repair_does_not_revive_what_is_dead(void **state)
+{
+    (void)state;
+    for (unsigned asker = 0; asker < 2; asker++) {
+        struct world world;
+        world_init(&world, 2, 2, 64, 8);
+        world.settings.interval_ms = 2000;
+        world_start(&world);
+        world_put(&world, 3, "old", "value");
+        struct blob *record = world_record(&world, 1, "old");
+        world_put(&world, 3, "old", NULL);
+        world_run(&world, 20000);
+        world_forget(&world, 0, "old");
+        world_kill(&world, 1);
+        world_restart_empty(&world, 1);
+        world_place(&world, 1, "old", record);
+        blob_release(record);
+        antientropy_repair(world.boxes[asker].antientropy, world.now, -1);
+        world_run(&world, 20000);
+        assert_string_equal(shown(&world, 0, "old"), "nothing");
+        assert_string_equal(shown(&world, 1, "old"), "nothing");
+        assert_true(world_is_same(&world));
+        assert_true(antientropy_is_done_since(world.boxes[asker].antientropy, 0));
+        world_close(&world);
+    }
+}
+
 /* It is still in the tree as it was: no mismatch, and no reason to doubt the rest of the partition. */
 static void what_cannot_be_read_is_brought_by_the_other_owner(void **state)
 {
@@ -198,6 +283,9 @@ int main(void)
         cmocka_unit_test(what_cannot_be_read_is_brought_by_the_other_owner),
         cmocka_unit_test(what_a_reader_could_not_read_is_brought_soon),
         cmocka_unit_test(what_is_missing_comes_back_from_the_other_owner),
+        cmocka_unit_test(a_repair_brings_back_what_this_copy_lacks),
+        cmocka_unit_test(a_repair_does_not_believe_a_copy_that_lacks_what_it_had),
+        cmocka_unit_test(a_repair_does_not_revive_what_is_dead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
