@@ -200,11 +200,14 @@ size_t store_scan(struct store *store, struct store_loop *loop, struct store_cur
     return scan_engine(&scan, loop->number, max);
 }
 
+/* A damaged record is there, too: a scan that shows such has shown it. */
 static void visit_dirty(struct store *store, const struct entry *entry, store_visit_dirty *visit, void *context)
 {
-    struct bytes key = bytes_of(entry->key, entry->key_len);
+    uint8_t at[KEY_WITH_PARTITION];
+    struct bytes key = bytes_of(entry->key, entry->key_len), full = store_engine_key(at, entry->partition, key);
     struct blob *in_engine = NULL;
-    store_read_engine(store, ENGINE_READER_STORAGE, entry->partition, key, &in_engine);
+    if (store->ports.engine->ops->read(store->ports.engine, ENGINE_READER_STORAGE, full, &in_engine) != ENGINE_OK)
+        in_engine = NULL;
     visit(context, entry->partition, key, bytes_of_record(in_engine), bytes_of_record(entry->record));
     blob_release(in_engine);
 }

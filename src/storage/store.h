@@ -213,7 +213,7 @@ bool store_scan_partition(struct store *store, struct store_loop *loop, uint16_t
                           size_t max, store_visit *visit, void *context);
 
 /* What store_scan does not show because replay found no room for it in the engine: every dirty record, as it is in the
- * engine (empty: it is not there) and as it is (empty: erased). Before the threads start. */
+ * engine (empty: it is not there; its checksum may be wrong) and as it is (empty: erased). Before the threads start. */
 typedef void store_visit_dirty(void *context, uint16_t partition, struct bytes key, struct bytes in_engine,
                                struct bytes newest);
 void store_scan_dirty(struct store *store, store_visit_dirty *visit, void *context);

@@ -469,6 +469,24 @@ static void a_hint_that_cannot_be_read_but_is_in_memory_is_delivered(void **stat
     world_check_counts(world);
 }
 
+/* What the log has instead of it is the same hint, also when the engine has not taken it yet. */
+static void a_hint_that_cannot_be_read_and_is_in_the_log_is_counted_once(void **state)
+{
+    (void)state;
+    damage_one();
+    world->hint.engine.commit_fails = ENGINE_IO;
+    hint_many('b', 10, "newer");
+    world_crash(world);
+    assert_int_equal(kept(), 10);
+    world->hint.engine.commit_fails = ENGINE_OK;
+    world_check_counts(world);
+    raise_peer('b');
+    world_run(world, 12000);
+    assert_int_equal(kept(), 0);
+    expect_all('b', 10, "newer");
+    world_check_counts(world);
+}
+
 static void an_owner_that_loses_what_it_stood_in_for_says_so(void **state)
 {
     (void)state;
@@ -520,6 +538,7 @@ int main(void)
         CLAIM(a_hint_store_that_cannot_be_read_is_tried_again),
         CLAIM(a_hint_that_cannot_be_read_is_lost_and_counted_no_more),
         CLAIM(a_hint_that_cannot_be_read_but_is_in_memory_is_delivered),
+        CLAIM(a_hint_that_cannot_be_read_and_is_in_the_log_is_counted_once),
         CLAIM(an_owner_that_loses_what_it_stood_in_for_says_so),
         CLAIM(nothing_begins_after_a_stop),
     };
