@@ -89,6 +89,7 @@ void admin_stats_antientropy(const struct admin_repair *repair, const struct rin
     emit_number(&emitter, "checker_partitions", repair->checker.partitions);
     emit_number(&emitter, "checker_mismatches", repair->checker.mismatches);
     emit_text(&emitter, "checker_last_mismatch", mismatch);
+    emit_number(&emitter, "checker_erased", repair->checker.erased);
     for (unsigned i = 0; i < repair->peer_count; i++)
         emit_peer(&emitter, view, &repair->peers[i]);
 }

@@ -67,6 +67,7 @@ static json_t *describe_checker(const struct antientropy_checker *checker)
     json_object_set_new(json, "partitions", json_of_number(checker->partitions));
     json_object_set_new(json, "mismatches", json_of_number(checker->mismatches));
     json_object_set_new(json, "last_mismatch", json_integer(checker->mismatches > 0 ? checker->last_mismatch : -1));
+    json_object_set_new(json, "erased", json_of_number(checker->erased));
     return json;
 }
 

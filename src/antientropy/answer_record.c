@@ -73,11 +73,13 @@ static void on_read(struct antientropy *a, struct answer *answer)
     struct store_op *op = &answer->job.merge.op;
     struct message_reconcile_reply m = {.answer = {.status = REPAIR_ABSENT}, .horizon = answer->horizon};
     bool ok = true;
-    if (op->status == STORE_CORRUPT)
+    if (op->status == STORE_CORRUPT || standing_is_doubtful(a->parts.standing, answer->partition))
+        m.answer.status = REPAIR_UNSURE;
+    if (op->status == STORE_CORRUPT) {
         m.horizon = 0; /* it is not absence */
-    else if (op->status == STORE_IO)
+    } else if (op->status == STORE_IO) {
         m.answer.status = REPAIR_FAILED;
-    else if (op->record != NULL) {
+    } else if (op->record != NULL) {
         bool is_same = answer->has_record && record_fingerprint(blob_bytes(op->record), &ok) == answer->fingerprint;
         m.answer.status = is_same ? REPAIR_SAME : REPAIR_OK;
         m.record = is_same ? bytes_of(NULL, 0) : blob_bytes(op->record);

@@ -12,6 +12,7 @@
  * - horizon.c: how far the horizon may rise [R3]: the first owner of each partition drives it; horizon_ask.c: what it
  *   asks the members; horizon_answer.c: what these say
  * - checker.c: whether the trees are what the records give
+ * - unreadable.c: when a damaged record that nobody can replace is erased
  *
  * An exchange compares all partitions that both own, roots first. One that differs is compared leaf by leaf, then key
  * by key in the leaves that differ, in key order and bounded pieces; a key that differs travels as RECONCILE, both ways
@@ -126,6 +127,7 @@ void antientropy_horizon(const struct antientropy *antientropy, struct antientro
 struct antientropy_checker {
     uint64_t passes, partitions, mismatches;
     int last_mismatch; /* a partition, -1: none */
+    uint64_t erased;   /* damaged records that were erased because no other owner had anything for their keys */
 };
 void antientropy_checker(const struct antientropy *antientropy, struct antientropy_checker *out);
 

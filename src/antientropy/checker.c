@@ -215,6 +215,7 @@ void checker_go_on(struct antientropy *a, struct instant now)
 {
     struct checker *checker = &a->checker;
     repair_met(a, now);
+    unreadable_go_on(a, now);
     if (now.mono_ns < checker->next_ns)
         return;
     if (checker->mends >= 0) {

@@ -54,7 +54,7 @@ struct lane {
     bool has_failed;
 };
 
-enum slot_stage { SLOT_FREE, SLOT_READING, SLOT_ASKED, SLOT_WAITING, SLOT_MERGING };
+enum slot_stage { SLOT_FREE, SLOT_READING, SLOT_ASKED, SLOT_WAITING, SLOT_MERGING, SLOT_ERASING };
 
 /* One key that is being exchanged. */
 struct slot {

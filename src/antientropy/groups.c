@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/wire.h"
 #include "version/fingerprint.h"
+#include "version/record.h"
 
 enum { PARTITION_BYTES = 2 }; /* in front of a record's key in the store */
 
@@ -26,7 +27,7 @@ void groups_sum(const struct antientropy *a, uint16_t partition, uint8_t *at)
 
 void key_scan_begin(struct key_scan *scan, struct bytes after)
 {
-    scan->cursor = (struct store_cursor){0};
+    scan->cursor = (struct store_cursor){.shows_damaged = true}; /* nobody else may list what was in it */
     scan->has_ended = scan->has_failed = false;
     if (after.len == 0)
         return;
@@ -51,8 +52,8 @@ static void visit(void *context, uint16_t partition, struct bytes key, struct by
     uint32_t group = leaf / leaves_in_group(scan->antientropy);
     if ((scan->bits[group / 8] >> group % 8 & 1) == 0)
         return;
-    bool ok;
-    uint64_t fingerprint = record_fingerprint(record, &ok);
+    bool ok = record_verify(record) == RECORD_OK; /* the bit that is wrong may be one that the fingerprint leaves out */
+    uint64_t fingerprint = ok ? record_fingerprint(record, &ok) : 0;
     if (!ok)
         scan->met(scan->context, key, 1, 0);
     else if (fingerprint != 0)

@@ -7,6 +7,7 @@
 #include "antientropy/compared.h"
 #include "antientropy/horizon.h"
 #include "antientropy/rate.h"
+#include "antientropy/unreadable.h"
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/prng.h"
@@ -80,6 +81,7 @@ struct antientropy {
     struct compared compared;
     struct horizon_driver horizon;
     struct checker checker;
+    struct unreadable unreadable;
     bool is_inheriting;    /* horizons that are inherited wait for the checkpoint up to inherit_mark */
     uint64_t inherit_mark; /* 0 in an empty store */
     uint64_t look_at_ns;   /* when the marks are looked at next */
@@ -119,6 +121,8 @@ void job_merge(struct antientropy *a, struct instant now, struct job *job, uint1
 /* The same where a record that should be here has been lost: the horizon of this copy says nothing about it. */
 void job_restore(struct antientropy *a, struct instant now, struct job *job, uint16_t partition, struct blob *record,
                  hybrid_time horizon);
+/* Erases the record here, which cannot be read and which nobody can replace, unless it has been replaced meanwhile. */
+void job_erase(struct antientropy *a, struct instant now, struct job *job, uint16_t partition);
 /* Was it merged, after all? A job that was submitted once more (a corrupt record is replaced) is *again. */
 bool job_has_merged(struct antientropy *a, struct instant now, struct job *job, bool *again);
 void job_set_key(struct job *job, struct bytes key);

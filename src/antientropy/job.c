@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "version/record.h"
 
 void job_set_key(struct job *job, struct bytes key)
 {
@@ -67,6 +68,26 @@ void job_restore(struct antientropy *a, struct instant now, struct job *job, uin
                  hybrid_time horizon)
 {
     merge(a, now, job, partition, record, horizon, true);
+}
+
+/* What can be read after all, in memory or written a moment ago, stays. */
+static enum store_verdict erase_unreadable(struct store_op *op, struct bytes current, struct store_draft *draft)
+{
+    (void)op;
+    (void)draft;
+    return current.len > 0 && record_verify(current) == RECORD_OK ? STORE_KEEP : STORE_ERASE;
+}
+
+/* A birth of this node that was in it may be drawn again for the key [R1]. */
+void job_erase(struct antientropy *a, struct instant now, struct job *job, uint16_t partition)
+{
+    replica_forget_births(a->parts.replica);
+    job->merge = (struct replica_merge){.op = {.kind = STORE_UPDATE,
+                                               .durability = DURABILITY_COMMITTED,
+                                               .uses_reserve = true,
+                                               .replaces_corrupt = true,
+                                               .apply = erase_unreadable}};
+    submit(a, now, job, partition);
 }
 
 /* What cannot be read any more is replaced by what another owner has; a birth of this node that was in it may come back

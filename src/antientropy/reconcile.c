@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 void reconcile_open(struct exchange *e, uint32_t window)
@@ -33,7 +34,7 @@ static void end_slot(struct slot *slot, bool has_failed)
 
 static bool is_stored(const struct slot *slot)
 {
-    return slot->stage == SLOT_READING || slot->stage == SLOT_MERGING;
+    return slot->stage == SLOT_READING || slot->stage == SLOT_MERGING || slot->stage == SLOT_ERASING;
 }
 
 void reconcile_close(struct exchange *e)
@@ -136,6 +137,47 @@ static bool lacks_what_it_had(const struct slot *slot, hybrid_time horizon_witho
     return slot->exchange->lanes[slot->lane].is_forced && horizon_without <= horizon_with;
 }
 
+/* What is damaged here is at no other owner. */
+static void erase(struct slot *slot, struct instant now)
+{
+    slot->stage = SLOT_ERASING;
+    slot->exchange->stored++;
+    job_erase(slot->exchange->antientropy, now, &slot->job, slot->partition);
+}
+
+/* Neither has anything. */
+static void take_nothing(struct slot *slot, struct instant now, enum repair_status status)
+{
+    struct exchange *e = slot->exchange;
+    bool is_lost = slot->is_corrupt && status == REPAIR_ABSENT
+                   && unreadable_note_absent(e->antientropy, now, slot->partition, job_key(&slot->job), e->node);
+    if (is_lost)
+        erase(slot, now);
+    else
+        end_slot(slot, false);
+}
+
+static void report_erased(struct antientropy *a, const struct slot *slot)
+{
+    char text[256];
+    a->checker.counts.erased++;
+    snprintf(text, sizeof text,
+             "a damaged record of partition %u was erased, number %llu: no other owner has anything for its key, so it "
+             "had been deleted, or was the only copy, and that is lost; the message about its checksum names the key; "
+             "check the disk",
+             (unsigned)slot->partition, (unsigned long long)a->checker.counts.erased);
+    repair_report(a, text);
+}
+
+static bool has_erased(struct slot *slot)
+{
+    struct antientropy *a = slot->exchange->antientropy;
+    enum store_status status = slot->job.merge.op.status;
+    if (status == STORE_OK)
+        report_erased(a, slot);
+    return status == STORE_OK || status == STORE_UNCHANGED;
+}
+
 static void take_answer(struct slot *slot, struct instant now, const struct message_reconcile_reply *m)
 {
     struct exchange *e = slot->exchange;
@@ -145,14 +187,18 @@ static void take_answer(struct slot *slot, struct instant now, const struct mess
         slot->wait_ns = now.mono_ns + ANSWER_WAIT_MS * NS_PER_MS;
         return;
     }
-    bool is_nothing = m->answer.status == REPAIR_ABSENT && !is_here;
-    bool is_lost_there = m->answer.status == REPAIR_ABSENT && lacks_what_it_had(slot, m->horizon, slot->horizon);
-    if (m->answer.status == REPAIR_SAME || is_nothing || is_lost_there) {
+    bool has_none = m->answer.status == REPAIR_ABSENT || m->answer.status == REPAIR_UNSURE;
+    if (has_none && !is_here) {
+        take_nothing(slot, now, m->answer.status);
+        return;
+    }
+    bool is_lost_there = has_none && lacks_what_it_had(slot, m->horizon, slot->horizon);
+    if (m->answer.status == REPAIR_SAME || is_lost_there) {
         end_slot(slot, false);
         return;
     }
     struct blob *record = NULL;
-    bool is_good = m->answer.status == REPAIR_ABSENT;
+    bool is_good = has_none;
     if (m->answer.status == REPAIR_OK && (record = blob_new(m->record.len)) != NULL) {
         memcpy(record->at, m->record.at, m->record.len);
         is_good = true;
@@ -220,7 +266,7 @@ void exchange_on_stored(struct antientropy *a, struct instant now, struct job *j
         e->stored--;
         on_read(slot, now);
     } else {
-        bool has_merged = job_has_merged(a, now, job, &again);
+        bool has_merged = slot->stage == SLOT_ERASING ? has_erased(slot) : job_has_merged(a, now, job, &again);
         if (again)
             return;
         e->stored--;

@@ -274,6 +274,171 @@ static void what_a_reader_could_not_read_is_brought_soon(void **state)
     world_close(&world);
 }
 
+/* Also a bit that the fingerprint leaves out, by which keys are compared. */
+static void it_matters_not_which_bit_is_wrong(void **state)
+{
+    (void)state;
+    struct world world;
+    struct blob *key;
+    char name[32];
+    open_damaged(&world, name, sizeof name);
+    world_kill(&world, 0);
+    for (unsigned i = 0; i < 40; i++) {
+        size_t row = fake_engine_draw(&world.boxes[0].engine, &world.prng, &key);
+        fake_engine_flip(&world.boxes[0].engine, row, &world.prng);
+        blob_release(key);
+    }
+    world_restart(&world, 0);
+    world_run(&world, A_PASS_MS + 20000);
+    for (unsigned i = 0; i < 300; i++) {
+        snprintf(name, sizeof name, "key-%u", i);
+        expect_value_everywhere(&world, name);
+    }
+    world_close(&world);
+}
+
+/* So many owners of one record, which is damaged at the first; the others have freed theirs, or have a tombstone. */
+static void open_lost(struct world *world, unsigned count, bool is_freed)
+{
+    struct blob *key;
+    unsigned all = (1U << count) - 1;
+    world_init(world, count, count, PARTITIONS, 6);
+    world->settings.interval_ms = 2000;
+    world_start(world);
+    world_put(world, all, "key", "value");
+    world_run(world, 20000);
+    world_kill(world, 0);
+    size_t row = fake_engine_draw(&world->boxes[0].engine, &world->prng, &key);
+    fake_engine_flip(&world->boxes[0].engine, row, &world->prng);
+    blob_release(key);
+    for (unsigned i = 1; i < count && is_freed; i++)
+        world_forget(world, i, "key");
+    if (!is_freed)
+        world_put(world, all - 1, "key", NULL);
+    world_restart(world, 0);
+}
+
+static bool is_readable(struct world *world, unsigned node)
+{
+    struct store_stats before, after;
+    store_stats(world->boxes[node].store, &before);
+    blob_release(world_record(world, node, "key"));
+    store_stats(world->boxes[node].store, &after);
+    return after.corrupt_records == before.corrupt_records;
+}
+
+static uint64_t erased(const struct world *world, unsigned node)
+{
+    struct antientropy_checker checker;
+    antientropy_checker(world->boxes[node].antientropy, &checker);
+    return checker.erased;
+}
+
+static void expect_erased(struct world *world)
+{
+    assert_true(is_readable(world, 0));
+    assert_null(world_record(world, 0, "key"));
+    assert_int_equal(erased(world, 0), 1);
+    assert_true(world_is_same(world));
+}
+
+/* It was dead, or it was the only copy: it could never be read again. Births that may have been in it are not gone on
+ * with [R1]. */
+static void what_cannot_be_read_and_nobody_else_has_is_erased(void **state)
+{
+    (void)state;
+    struct world world;
+    open_lost(&world, 3, true);
+    uint64_t births = atomic_load(&world.boxes[0].replica.births);
+    atomic_store(&world.boxes[0].replica.births, births + 7);
+    assert_false(is_readable(&world, 0));
+    world_run(&world, A_PASS_MS + 30000);
+    expect_erased(&world);
+    assert_int_equal(world.boxes[0].reports, 1);
+    assert_non_null(strstr(world.boxes[0].last_report, "was erased"));
+    assert_true(atomic_load(&world.boxes[0].replica.birth_floor) >= births + 7);
+    world_kill(&world, 0);
+    world_restart(&world, 0);
+    assert_true(is_readable(&world, 0));
+    world_close(&world);
+}
+
+/* A record of the dead is something: it is not erased here before it may be forgotten everywhere. */
+static void what_cannot_be_read_is_replaced_by_a_tombstone(void **state)
+{
+    (void)state;
+    struct world world;
+    uint32_t live;
+    open_lost(&world, 2, false);
+    assert_false(is_readable(&world, 0));
+    world_run(&world, A_PASS_MS + 30000);
+    assert_true(is_readable(&world, 0));
+    assert_null(world_value(&world, 0, "key", &live));
+    assert_int_equal(erased(&world, 0), 0);
+    assert_true(world_is_same(&world));
+    world_close(&world);
+}
+
+static void an_owner_that_is_down_is_waited_for(void **state)
+{
+    (void)state;
+    struct world world;
+    open_lost(&world, 3, true);
+    world_kill(&world, 2);
+    assert_false(is_readable(&world, 0));
+    world_run(&world, A_PASS_MS + 30000);
+    assert_false(is_readable(&world, 0));
+    assert_int_equal(erased(&world, 0), 0);
+    world_restart(&world, 2);
+    world_run(&world, A_PASS_MS + 30000);
+    expect_erased(&world);
+    world_close(&world);
+}
+
+/* It may have lost what it had acknowledged, and the third owner has something for it that is not here yet. */
+static void an_owner_that_is_doubtful_is_waited_for(void **state)
+{
+    (void)state;
+    struct world world;
+    open_lost(&world, 3, true);
+    uint16_t partition = world_partition(&world, "key");
+    world_cut(&world, 1, 2);
+    standing_mark(world.boxes[2].standing, partition, STANDING_DOUBTFUL);
+    assert_false(is_readable(&world, 0));
+    world_run(&world, A_PASS_MS + 30000);
+    assert_true(standing_is_doubtful(world.boxes[2].standing, partition));
+    assert_false(is_readable(&world, 0));
+    assert_int_equal(erased(&world, 0), 0);
+    world_join(&world, 1, 2);
+    world_run(&world, A_PASS_MS + 30000);
+    expect_erased(&world);
+    world_close(&world);
+}
+
+/* Damage is not absence: as long as two copies cannot be read, nobody says that there was nothing. */
+static void what_is_damaged_at_two_owners_stays(void **state)
+{
+    (void)state;
+    struct world world;
+    struct blob *key;
+    world_init(&world, 2, 2, PARTITIONS, 7);
+    world.settings.interval_ms = 2000;
+    world_start(&world);
+    world_put(&world, 3, "key", "value");
+    world_run(&world, 20000);
+    for (unsigned i = 0; i < 2; i++) {
+        world_kill(&world, i);
+        size_t row = fake_engine_draw(&world.boxes[i].engine, &world.prng, &key);
+        fake_engine_flip(&world.boxes[i].engine, row, &world.prng);
+        blob_release(key);
+        world_restart(&world, i);
+    }
+    world_run(&world, A_PASS_MS + 30000);
+    assert_int_equal(erased(&world, 0) + erased(&world, 1), 0);
+    assert_false(is_readable(&world, 0));
+    world_close(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +447,12 @@ int main(void)
         cmocka_unit_test(it_tells_of_a_tree_that_is_wrong),
         cmocka_unit_test(what_cannot_be_read_is_brought_by_the_other_owner),
         cmocka_unit_test(what_a_reader_could_not_read_is_brought_soon),
+        cmocka_unit_test(it_matters_not_which_bit_is_wrong),
+        cmocka_unit_test(what_cannot_be_read_and_nobody_else_has_is_erased),
+        cmocka_unit_test(what_cannot_be_read_is_replaced_by_a_tombstone),
+        cmocka_unit_test(an_owner_that_is_down_is_waited_for),
+        cmocka_unit_test(an_owner_that_is_doubtful_is_waited_for),
+        cmocka_unit_test(what_is_damaged_at_two_owners_stays),
         cmocka_unit_test(what_is_missing_comes_back_from_the_other_owner),
         cmocka_unit_test(a_repair_brings_back_what_this_copy_lacks),
         cmocka_unit_test(a_repair_does_not_believe_a_copy_that_lacks_what_it_had),
