@@ -266,6 +266,26 @@ bool oracle_machine_holds(const struct oracle *oracle, unsigned machine, uint32_
     return holds;
 }
 
+/* Adds what those attempts had replaced that this version takes the place of, if it or something that knew of it is
+ * what is explained. false: nothing was new. */
+static bool add_overtaken(const struct oracle *oracle, uint32_t later, uint32_t index, struct bitset *replaced)
+{
+    const struct written *write = &oracle->written[index];
+    const struct key_writes *writes = &oracle->keys[write->key];
+    bool is_more = false;
+    if (write->request == 0 || write->attempt <= 1 || (index != later && !bitset_has(replaced, write->number)))
+        return false;
+    for (uint32_t i = 0; i < writes->count; i++) {
+        const struct written *attempt = &oracle->written[writes->list[i]];
+        if (attempt->request != write->request || attempt->attempt >= write->attempt
+            || !bitset_has(&write->past, attempt->number))
+            continue;
+        is_more |= bitset_missing(replaced, &attempt->past) >= 0;
+        bitset_join(replaced, &attempt->past);
+    }
+    return is_more;
+}
+
 bool oracle_replaces(const struct oracle *oracle, uint32_t later, uint32_t wanted)
 {
     const struct written *write = &oracle->written[later];
@@ -273,13 +293,15 @@ bool oracle_replaces(const struct oracle *oracle, uint32_t later, uint32_t wante
     uint32_t number = oracle->written[wanted].number;
     if (bitset_has(&write->past, number))
         return true;
-    for (uint32_t i = 0; i < writes->count && write->request != 0; i++) {
-        const struct written *attempt = &oracle->written[writes->list[i]];
-        if (attempt->request == write->request && attempt->attempt < write->attempt
-            && bitset_has(&write->past, attempt->number) && bitset_has(&attempt->past, number))
-            return true;
+    struct bitset replaced = bitset_copy(&write->past);
+    for (bool is_more = true; is_more && !bitset_has(&replaced, number);) {
+        is_more = false;
+        for (uint32_t i = 0; i < writes->count; i++)
+            is_more |= add_overtaken(oracle, later, writes->list[i], &replaced);
     }
-    return false;
+    bool is_replaced = bitset_has(&replaced, number);
+    bitset_close(&replaced);
+    return is_replaced;
 }
 
 void oracle_describe(const struct oracle *oracle, const struct copy *copy, char *text, size_t room)

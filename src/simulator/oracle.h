@@ -158,7 +158,8 @@ void oracle_overtaken_by(const struct oracle *oracle, int key, const struct cont
 /* Has this machine it, in its data or in a hint? */
 bool oracle_machine_holds(const struct oracle *oracle, unsigned machine, uint32_t written);
 /* Was `later` made with knowledge of `wanted`? Or is it a later attempt of a request, of which an earlier attempt that
- * it takes the place of had replaced `wanted`: the two are one write [R10]. */
+ * it takes the place of had replaced `wanted`: the two are one write [R10]. Whoever knew of that write knew of both,
+ * and so does what takes the place of his in turn. */
 bool oracle_replaces(const struct oracle *oracle, uint32_t later, uint32_t wanted);
 /* Of a key in a last-write-wins bucket? */
 bool oracle_is_latest(const struct oracle *oracle, int key);
