@@ -130,7 +130,8 @@ static void join_key(void *context, struct bytes key, uint64_t fingerprint, uint
         return;
     pass_missing(join, key, false);
     if (join->has_next && bytes_equal(join->next.key, key)) {
-        if (join->next.fingerprint != fingerprint)
+        /* Two records that cannot be read are not the same: each owner hears of the other's damage. */
+        if (join->next.fingerprint != fingerprint || length == 0)
             add_differing(join, length);
         advance(join);
     } else if (length > 0) {

@@ -73,8 +73,10 @@ static void on_read(struct antientropy *a, struct answer *answer)
     struct store_op *op = &answer->job.merge.op;
     struct message_reconcile_reply m = {.answer = {.status = REPAIR_ABSENT}, .horizon = answer->horizon};
     bool ok = true;
-    if (op->status == STORE_CORRUPT || standing_is_doubtful(a->parts.standing, answer->partition))
+    if (standing_is_doubtful(a->parts.standing, answer->partition))
         m.answer.status = REPAIR_UNSURE;
+    else if (op->status == STORE_CORRUPT)
+        m.answer.status = REPAIR_DAMAGED;
     if (op->status == STORE_CORRUPT) {
         m.horizon = 0; /* it is not absence */
     } else if (op->status == STORE_IO) {

@@ -137,7 +137,7 @@ static bool lacks_what_it_had(const struct slot *slot, hybrid_time horizon_witho
     return slot->exchange->lanes[slot->lane].is_forced && horizon_without <= horizon_with;
 }
 
-/* What is damaged here is at no other owner. */
+/* What is damaged here no other owner can replace. */
 static void erase(struct slot *slot, struct instant now)
 {
     slot->stage = SLOT_ERASING;
@@ -149,8 +149,9 @@ static void erase(struct slot *slot, struct instant now)
 static void take_nothing(struct slot *slot, struct instant now, enum repair_status status)
 {
     struct exchange *e = slot->exchange;
-    bool is_lost = slot->is_corrupt && status == REPAIR_ABSENT
-                   && unreadable_note_absent(e->antientropy, now, slot->partition, job_key(&slot->job), e->node);
+    bool is_damaged = status == REPAIR_DAMAGED;
+    bool is_lost = slot->is_corrupt && status != REPAIR_UNSURE
+                   && unreadable_note(e->antientropy, now, slot->partition, job_key(&slot->job), e->node, is_damaged);
     if (is_lost)
         erase(slot, now);
     else
@@ -161,11 +162,12 @@ static void report_erased(struct antientropy *a, const struct slot *slot)
 {
     char text[256];
     a->checker.counts.erased++;
-    snprintf(text, sizeof text,
-             "a damaged record of partition %u was erased, number %llu: no other owner has anything for its key, so it "
-             "had been deleted, or was the only copy, and that is lost; the message about its checksum names the key; "
-             "check the disk",
-             (unsigned)slot->partition, (unsigned long long)a->checker.counts.erased);
+    snprintf(
+        text, sizeof text,
+        "a damaged record of partition %u was erased, number %llu: no other owner has a good one for its key, so it "
+        "had been deleted, or no more copies were good, and that is lost; the message about its checksum names the "
+        "key; check the disk",
+        (unsigned)slot->partition, (unsigned long long)a->checker.counts.erased);
     repair_report(a, text);
 }
 
@@ -187,7 +189,8 @@ static void take_answer(struct slot *slot, struct instant now, const struct mess
         slot->wait_ns = now.mono_ns + ANSWER_WAIT_MS * NS_PER_MS;
         return;
     }
-    bool has_none = m->answer.status == REPAIR_ABSENT || m->answer.status == REPAIR_UNSURE;
+    bool has_none =
+        m->answer.status == REPAIR_ABSENT || m->answer.status == REPAIR_UNSURE || m->answer.status == REPAIR_DAMAGED;
     if (has_none && !is_here) {
         take_nothing(slot, now, m->answer.status);
         return;

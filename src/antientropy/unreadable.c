@@ -48,7 +48,7 @@ static struct unreadable_row *row_of(struct unreadable *unreadable, struct insta
 }
 
 /* An owner that has left made room for another one. */
-static void note(struct unreadable_row *row, struct instant now, uint32_t node)
+static void note(struct unreadable_row *row, struct instant now, uint32_t node, bool is_damaged)
 {
     unsigned place = 0;
     for (unsigned i = 0; i < RING_COPIES_MAX; i++) {
@@ -61,36 +61,55 @@ static void note(struct unreadable_row *row, struct instant now, uint32_t node)
     }
     row->told[place].node = node;
     row->told[place].at_ns = now.mono_ns;
+    row->told[place].is_damaged = is_damaged;
 }
 
-static bool has_told(const struct unreadable_row *row, struct instant now, uint32_t node)
+static bool has_told(const struct unreadable_row *row, struct instant now, uint32_t node, bool *is_damaged)
 {
     for (unsigned i = 0; i < RING_COPIES_MAX; i++) {
-        if (row->told[i].node == node)
+        if (row->told[i].node == node) {
+            *is_damaged = row->told[i].is_damaged;
             return age_ms(now, row->told[i].at_ns) < ANSWERS_MS_MAX;
+        }
     }
     return false;
 }
 
-static bool have_all_told(const struct compared *compared, const struct unreadable_row *row, struct instant now)
+static bool have_all_told(const struct compared *compared, const struct unreadable_row *row, struct instant now,
+                          unsigned *owner_count, unsigned *damaged)
 {
     const struct compared_row *owners = &compared->rows[row->partition];
+    *owner_count = *damaged = 0;
     for (int place = 0; place < RING_COPIES_MAX && owners->owners[place] != 0; place++) {
-        if (owners->owners[place] != compared->self && !has_told(row, now, owners->owners[place]))
+        bool is_damaged = true; /* the one here is */
+        if (owners->owners[place] != compared->self && !has_told(row, now, owners->owners[place], &is_damaged))
             return false;
+        ++*owner_count;
+        *damaged += is_damaged;
     }
     return owners->is_owned;
 }
 
-bool unreadable_note_absent(struct antientropy *a, struct instant now, uint16_t partition, struct bytes key,
-                            uint32_t node)
+/* With fewer than w damaged records whatever was acknowledged has been at some owner that has nothing now. The only
+ * damaged one goes in any case: what it held is nowhere else. */
+static bool is_erasable(const struct antientropy *a, const struct unreadable_row *row, struct instant now)
+{
+    unsigned owners, damaged;
+    if (!have_all_told(&a->compared, row, now, &owners, &damaged))
+        return false;
+    unsigned w = bucket_of_key(a->buckets, bytes_of(row->key, row->key_len))->w;
+    return damaged == 1 || damaged < (w < owners ? w : owners);
+}
+
+bool unreadable_note(struct antientropy *a, struct instant now, uint16_t partition, struct bytes key, uint32_t node,
+                     bool is_damaged)
 {
     struct unreadable_row *row = row_of(&a->unreadable, now, partition, key);
     row->last_ns = now.mono_ns;
     if (age_ms(now, row->first_ns) < SETTLE_MS)
         return false;
-    note(row, now, node);
-    if (!have_all_told(&a->compared, row, now))
+    note(row, now, node, is_damaged);
+    if (!is_erasable(a, row, now))
         return false;
     *row = (struct unreadable_row){0};
     return true;

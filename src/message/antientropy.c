@@ -252,7 +252,8 @@ bool message_read_reconcile(const struct frame *frame, struct message_reconcile 
 
 static bool has_merged(enum repair_status status)
 {
-    return status == REPAIR_OK || status == REPAIR_SAME || status == REPAIR_ABSENT || status == REPAIR_UNSURE;
+    return status == REPAIR_OK || status == REPAIR_SAME || status == REPAIR_ABSENT || status == REPAIR_UNSURE
+           || status == REPAIR_DAMAGED;
 }
 
 void message_write_reconcile_reply(struct chain *out, const struct message_reconcile_reply *m, struct blob *blob)

@@ -49,7 +49,8 @@ enum repair_status {
     REPAIR_STALE,   /* our tables differ: `epoch` says which one I have */
     REPAIR_REFUSED, /* of another run of this process, or of something that it does not own */
     REPAIR_FAILED,  /* disk, space or a damaged record: nothing was changed */
-    REPAIR_UNSURE,  /* RECONCILE: as REPAIR_ABSENT, but the copy is doubtful or its record cannot be read */
+    REPAIR_UNSURE,  /* RECONCILE: as REPAIR_ABSENT, but the copy is doubtful */
+    REPAIR_DAMAGED, /* RECONCILE: as REPAIR_ABSENT, but there is a record, which cannot be read */
     REPAIR_STATUSES
 };
 

@@ -98,10 +98,22 @@ static bool allows_hints(const struct world *world, const struct machine *machin
     return true;
 }
 
+/* Nobody can tell what was in a damaged record. With w of one key's damaged at once, whatever was in them, owners keep
+ * them: a write may have been acknowledged by these alone. The only one of a key is replaced or erased, also with w
+ * = 1. */
+static bool leaves_records(const struct world *world, const struct machine *machine, int key)
+{
+    unsigned damaged = 0;
+    for (unsigned i = 0; i < world->plan.nodes; i++)
+        damaged += i != machine->index && world->oracle.copies[i][key].is_rotten;
+    return damaged == 0 || damaged + 1 < plan_w(&world->plan, world->keys.list[key].kind);
+}
+
 bool budget_allows_key(const struct world *world, const struct machine *machine, int key)
 {
     return world->plan.exceeds_budget
-           || allows_copy(world, machine, key, &world->oracle.copies[machine->index][key], false);
+           || (leaves_records(world, machine, key)
+               && allows_copy(world, machine, key, &world->oracle.copies[machine->index][key], false));
 }
 
 /* Tables are decided by a majority of those who remember what they have promised. */

@@ -297,25 +297,49 @@ static void it_matters_not_which_bit_is_wrong(void **state)
     world_close(&world);
 }
 
-/* So many owners of one record, which is damaged at the first; the others have freed theirs, or have a tombstone. */
-static void open_lost(struct world *world, unsigned count, bool is_freed)
+/* So many owners of one record. */
+static void open_whole(struct world *world, unsigned count, unsigned w)
 {
-    struct blob *key;
-    unsigned all = (1U << count) - 1;
+    struct bucket bucket = bucket_default("default");
+    bucket.w = (uint8_t)w;
     world_init(world, count, count, PARTITIONS, 6);
+    assert_null(bucket_table_put(&world->buckets, &bucket));
     world->settings.interval_ms = 2000;
     world_start(world);
-    world_put(world, all, "key", "value");
+    world_put(world, (1U << count) - 1, "key", "value");
     world_run(world, 20000);
-    world_kill(world, 0);
-    size_t row = fake_engine_draw(&world->boxes[0].engine, &world->prng, &key);
-    fake_engine_flip(&world->boxes[0].engine, row, &world->prng);
+}
+
+static void damage(struct world *world, unsigned node)
+{
+    struct blob *key;
+    world_kill(world, node);
+    size_t row = fake_engine_draw(&world->boxes[node].engine, &world->prng, &key);
+    fake_engine_flip(&world->boxes[node].engine, row, &world->prng);
     blob_release(key);
+}
+
+/* Damaged at the first; the others have freed theirs, or have a tombstone. */
+static void open_lost(struct world *world, unsigned count, bool is_freed)
+{
+    open_whole(world, count, 2);
+    damage(world, 0);
     for (unsigned i = 1; i < count && is_freed; i++)
         world_forget(world, i, "key");
     if (!is_freed)
-        world_put(world, all - 1, "key", NULL);
+        world_put(world, (1U << count) - 2, "key", NULL);
     world_restart(world, 0);
+}
+
+/* Damaged at the first two of three, and freed at the last. */
+static void open_lost_twice(struct world *world, unsigned w)
+{
+    open_whole(world, 3, w);
+    damage(world, 0);
+    damage(world, 1);
+    world_forget(world, 2, "key");
+    world_restart(world, 0);
+    world_restart(world, 1);
 }
 
 static bool is_readable(struct world *world, unsigned node)
@@ -420,22 +444,48 @@ static void what_is_damaged_at_two_owners_stays(void **state)
 {
     (void)state;
     struct world world;
-    struct blob *key;
-    world_init(&world, 2, 2, PARTITIONS, 7);
-    world.settings.interval_ms = 2000;
-    world_start(&world);
-    world_put(&world, 3, "key", "value");
-    world_run(&world, 20000);
+    open_whole(&world, 2, 2);
     for (unsigned i = 0; i < 2; i++) {
-        world_kill(&world, i);
-        size_t row = fake_engine_draw(&world.boxes[i].engine, &world.prng, &key);
-        fake_engine_flip(&world.boxes[i].engine, row, &world.prng);
-        blob_release(key);
+        damage(&world, i);
         world_restart(&world, i);
     }
     world_run(&world, A_PASS_MS + 30000);
     assert_int_equal(erased(&world, 0) + erased(&world, 1), 0);
     assert_false(is_readable(&world, 0));
+    world_close(&world);
+}
+
+/* With w = 3 whatever was acknowledged was at the third owner, too, which has it no more: it is dead, though the two
+ * damaged copies say nothing. Each of them hears of the other's damage although their lists of keys are the same. */
+static void what_is_damaged_at_fewer_than_w_is_erased(void **state)
+{
+    (void)state;
+    struct world world;
+    open_lost_twice(&world, 3);
+    assert_false(is_readable(&world, 0));
+    assert_false(is_readable(&world, 1));
+    world_run(&world, A_PASS_MS + 30000);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(is_readable(&world, i));
+        assert_null(world_record(&world, i, "key"));
+        assert_int_equal(erased(&world, i), 1);
+    }
+    assert_true(world_is_same(&world));
+    world_close(&world);
+}
+
+/* With w = 2 a write may have been acknowledged by the two whose copies are damaged. */
+static void what_is_damaged_at_w_owners_stays(void **state)
+{
+    (void)state;
+    struct world world;
+    open_lost_twice(&world, 2);
+    assert_false(is_readable(&world, 0));
+    assert_false(is_readable(&world, 1));
+    world_run(&world, A_PASS_MS + 30000);
+    assert_int_equal(erased(&world, 0) + erased(&world, 1), 0);
+    assert_false(is_readable(&world, 0));
+    assert_false(is_readable(&world, 1));
     world_close(&world);
 }
 
@@ -453,6 +503,8 @@ int main(void)
         cmocka_unit_test(an_owner_that_is_down_is_waited_for),
         cmocka_unit_test(an_owner_that_is_doubtful_is_waited_for),
         cmocka_unit_test(what_is_damaged_at_two_owners_stays),
+        cmocka_unit_test(what_is_damaged_at_fewer_than_w_is_erased),
+        cmocka_unit_test(what_is_damaged_at_w_owners_stays),
         cmocka_unit_test(what_is_missing_comes_back_from_the_other_owner),
         cmocka_unit_test(a_repair_brings_back_what_this_copy_lacks),
         cmocka_unit_test(a_repair_does_not_believe_a_copy_that_lacks_what_it_had),

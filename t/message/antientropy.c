@@ -181,7 +181,7 @@ static void generate_reconcile_reply(struct sample *sample)
     struct message_reconcile_reply *m = &sample->m.reconcile_reply;
     *m = (struct message_reconcile_reply){
         .answer = any_answer(sample, (enum repair_status)prng_below(&sample->prng, REPAIR_STATUSES))};
-    if (m->answer.status <= REPAIR_ABSENT || m->answer.status == REPAIR_UNSURE)
+    if (m->answer.status <= REPAIR_ABSENT || m->answer.status == REPAIR_UNSURE || m->answer.status == REPAIR_DAMAGED)
         m->horizon = any_time(sample);
     if (m->answer.status == REPAIR_OK)
         m->record = any_record(sample);
