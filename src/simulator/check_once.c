@@ -95,8 +95,7 @@ static void judge_request(struct world *world, const struct stored *stored)
         const struct written *other = &world->oracle.written[writes->list[i]];
         if (other == fresh || other->request != fresh->request || !bitset_has(&stored->before->known, i)
             || (other->machine == fresh->machine && other->digest == fresh->digest)
-            || (is_far && !was_live(stored->before, writes->list[i]))
-            || may_go_on(world, stored, writes->list[i]))
+            || (is_far && !was_live(stored->before, writes->list[i])) || may_go_on(world, stored, writes->list[i]))
             continue;
         check_fails(world, &check_once, stored->key, "%s knows of attempt %u of a request and carries out attempt %u",
                     world->machines[stored->machine].name, other->attempt, fresh->attempt);

@@ -24,7 +24,7 @@ struct run_options {
 struct run_result {
     bool good;
     bool exceeds_budget; /* what was lost in it is not judged */
-    const char *check; /* that failed */
+    const char *check;   /* that failed */
     char text[CHECK_TEXT_MAX];
     int key; /* that the failure concerns, TRACE_NO_KEY */
     char key_text[16];
